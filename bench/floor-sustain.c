@@ -14,6 +14,7 @@
  *   record_changes          2     the creation, and the details with all their paths
  *   record_moves            1
  *   record_counts           1 for all 32
+ *   push_counts             1 a destination for all 32
  *   leads                   1
  *   lead_deliveries         1 a destination
  *   lead_delivery_attempts  1 a destination
@@ -35,6 +36,7 @@
 #include "record/record-words.h"
 
 #define BATCH 32
+#define QUARTER_US INT64_C(900000000)
 #define DESTINATIONS_MAX 8
 #define SLOTS_MAX 1024
 #define ANSWER_MAX 16384u
@@ -46,8 +48,8 @@
 
 DB_STMT_ROWS(floor_events,
     "INSERT INTO events (id, account_id, connection_id, provider_type, status, reason, event_type,"
-    " items, received_at, latency_us, remote_addr, request_id, url, headers, body) VALUES ",
-    "(?,?,?,'meta_lead_ads','processed',NULL,'lead.received',1,?,500,'127.0.0.1',?,?,?,?)", "");
+    " items, received_at, latency_us, remote_addr, request_id, url, headers, body, taken) VALUES ",
+    "(?,?,?,'meta_lead_ads','processed',NULL,'lead.received',1,?,500,'127.0.0.1',?,?,?,?,1)", "");
 DB_STMT_ROWS(floor_keys,
     "INSERT INTO event_keys (account_id, connection_id, key_hash, event_id) VALUES ", "(?,?,?,?)",
     "");
@@ -71,20 +73,26 @@ DB_STMT_ROWS(floor_counts,
 DB_STMT_ROWS(floor_leads,
     "INSERT INTO leads (id, account_id, connection_id, record_id, event_id, provider_type,"
     " provider_lead_id, form_id, ad_id, campaign_id, stage, sync_status, email, phone_number,"
-    " full_name, lead, received_at, updated_at) VALUES ",
-    "(?,?,?,?,?,'meta_lead_ads',?,?,?,?,'ready','success',?,?,?,?,?,?)", "");
+    " full_name, lead, received_at, updated_at, source, fetched_at, ready_at, delivered_at) "
+    "VALUES ",
+    "(?,?,?,?,?,'meta_lead_ads',?,?,?,?,'ready','success',?,?,?,?,?,?,'webhook',?,?,?)", "");
 DB_STMT_ROWS(floor_deliveries,
     "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id, status, attempts, rounds,"
     " last_status, external_id, created_at, updated_at, pushed_at) VALUES ",
     "(?,?,?,?,'success',1,0,201,?,?,?,?)", "");
 DB_STMT_ROWS(floor_attempts,
     "INSERT INTO lead_delivery_attempts (id, account_id, delivery_id, attempt, at, duration_us,"
-    " status, error) VALUES ",
-    "(?,?,?,1,?,?,201,NULL)", "");
+    " status, error, answer, request) VALUES ",
+    "(?,?,?,1,?,?,201,NULL,?,?)", "");
+DB_STMT_ROWS(floor_push_counts,
+    "INSERT INTO push_counts (account_id, at, connection_id, slot, delivered, retried, failed)"
+    " VALUES ",
+    "(?,?,?,0,?,0,0)", " ON DUPLICATE KEY UPDATE delivered = delivered + VALUES(delivered)");
 
 struct push {
 	struct uuid id, attempt;
 	const char *external_id;
+	struct str answer;
 	int64_t at, took;
 };
 
@@ -205,15 +213,16 @@ static int write_changes(
 static int write_leads(
     struct db *db, struct floor *f, struct lead **leads, int64_t now, struct err *err)
 {
-	struct db_val v[BATCH * 15];
+	struct db_val v[BATCH * 18];
 	size_t n = 0;
 
 	EACH_LEAD(l)
 	ROW(db_uuid(&l->id), db_uuid(&f->account), db_uuid(&f->connection), db_uuid(&l->record),
 	    db_uuid(&l->event), db_str(l->external), db_str(l->form_id), db_str(l->ad_id),
 	    db_str(l->campaign_id), db_str(l->email), db_str(l->phone), db_str(l->name),
-	    db_strn(l->lead), db_int(l->received), db_int(now));
-	return db_exec_rows(db, &floor_leads, NULL, 0, v, n, 15, NULL, err);
+	    db_strn(l->lead), db_int(l->received), db_int(now), db_int(now), db_int(now),
+	    db_int(now));
+	return db_exec_rows(db, &floor_leads, NULL, 0, v, n, 18, NULL, err);
 }
 
 static int write_pushes(
@@ -233,8 +242,15 @@ static int write_pushes(
 	EACH_LEAD(l)
 	for (size_t i = 0; i < f->ncrm; i++)
 		ROW(db_uuid(&l->pushes[i].attempt), db_uuid(&f->account), db_uuid(&l->pushes[i].id),
-		    db_int(l->pushes[i].at), db_int(l->pushes[i].took));
-	return db_exec_rows(db, &floor_attempts, NULL, 0, v, n, 5, NULL, err);
+		    db_int(l->pushes[i].at), db_int(l->pushes[i].took),
+		    db_strn(l->pushes[i].answer), db_strn(l->body));
+	if (db_exec_rows(db, &floor_attempts, NULL, 0, v, n, 7, NULL, err) == -1)
+		return -1;
+	n = 0;
+	for (size_t i = 0; i < f->ncrm; i++)
+		ROW(db_uuid(&f->account), db_int(now - now % QUARTER_US),
+		    db_uuid(&f->destination[i]), db_int((int64_t)f->ndone));
+	return db_exec_rows(db, &floor_push_counts, NULL, 0, v, n, 4, NULL, err);
 }
 
 static int write_batch(struct db *db, void *arg, struct err *err)
@@ -432,6 +448,7 @@ static void exchange_ended(struct floor *f, struct slot *s)
 		p->took = clock_now_us() - p->at;
 		answer = json_parse(s->a, (struct str){s->answer.p, s->answer.len}, &err);
 		p->external_id = json_str(answer, "id");
+		p->answer = str_copy(s->a, (struct str){s->answer.p, s->answer.len});
 	}
 	if (s->step < f->ncrm) {
 		push_start(f, s);

@@ -174,3 +174,19 @@ int audit_find(struct app *app, struct arena *a, const struct uuid *account_id,
 		return found;
 	return audit_row_json(app, a, &rows, 0, out, err) == -1 ? -1 : 1;
 }
+
+int audit_of_object(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *object_id, int64_t most, json_t **out, struct err *err)
+{
+	const struct audit_filter f = {.account_id = *account_id, .object_id = *object_id};
+	struct slice s = {.limit = most};
+	json_t *row;
+	size_t i;
+
+	if (audit_list(app, a, &f, &s, err) == -1)
+		return -1;
+	json_array_each(s.rows, i, row)
+		json_set_str(row, "what", word_label(audit_actions, json_str(row, "action")));
+	*out = s.rows;
+	return 0;
+}

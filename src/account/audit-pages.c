@@ -1,5 +1,6 @@
 /* The audit log: GET /audit, its pages and its export. Data of "account/audit": {rows, actions,
- * kinds, who, from, to, object_id, is_filtered, problem, export_href, people} and paging; of
+ * kinds, who, from, to, object_id, all_href, filter_count, is_filtered, problem, export_href,
+ * people} and paging; of
  * "account/audit-row": a row with changes: [{name, before, after}]. A row has the words what and
  * object beside the API's members. */
 #include <string.h>
@@ -89,11 +90,15 @@ int audit_page_list(struct req *r)
 	json_set(data, "actions", chrome_choices(r, "action", audit_actions));
 	json_set(data, "kinds", chrome_choices(r, "objectKind", audit_kinds));
 	json_set_strn(data, "who", req_query(r, "who"));
-	json_set_strn(data, "from", req_query(r, "from"));
-	json_set_strn(data, "to", req_query(r, "to"));
+	chrome_days(r, f.from, f.to, data);
 	json_set_str(
 	    data, "object_id", uuid_is_nil(f.object_id) ? NULL : uuid_dup(r->a, f.object_id));
+	json_set_str(data, "all_href", chrome_link(r, "objectId", (struct str){NULL, 0}));
+	json_set_int(data, "filter_count",
+	    (f.action.n > 0) + (f.kind.n > 0) + f.from.is_given + f.to.is_given);
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_audit, &f).n > 0);
+	json_set_int(data, "filter_count",
+	    (f.action.n > 0) + (f.kind.n > 0) + f.from.is_given + f.to.is_given);
 	json_set_str(data, "export_href", export_href(r));
 	return chrome_settings(r, 200, "audit", "Audit log", "account/audit", json_incref(data));
 }

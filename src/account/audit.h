@@ -37,6 +37,10 @@ int audit_fact_alone(struct app *app, const struct req *r, const struct uuid *ac
     const char *action, const char *object_kind, const struct uuid *object_id,
     const json_t *details, struct err *err);
 
+/* The newest rows of the log for an object, at most so many, as of the API with "what" in words.
+ * Arena-owned. */
+int audit_of_object(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *object_id, int64_t most, json_t **out, struct err *err);
 /* Within a transaction: what the log says of an object goes, since a person is to be erased who is
  * named there; that something was done to it, by whom and when stays. */
 int audit_forget(

@@ -46,6 +46,9 @@ static const struct config_key config_keys[] = {
 	.doc =
 	    "comma list of addresses to which a login at a provider may lead in the end, besides "
 	    "those of base_url; one that ends with / allows all below it"},
+    {TEXT(support, ""),
+	.doc = "whom people ask about this installation: a name, an email, a number; pages of help "
+	       "and of problems show it"},
     {TEXT(listen, ""), .doc = "FastCGI socket, a path or host:port; empty when the web server "
 			      "starts us with the socket on descriptor 0"},
     {NUMBER(workers, 32, 1, 256),

@@ -19,6 +19,7 @@ struct config {
 	/* web */
 	const char *base_url;            /* public origin, no trailing slash: makes webhookUrl */
 	const char *oauth_redirect_uris; /* where logins may end besides, by commas */
+	const char *support;             /* whom people ask; "": nobody is named */
 	const char *listen;              /* FastCGI socket: path or host:port; "" is fd 0 */
 	int64_t workers;
 	int64_t worker_requests; /* a worker is replaced after so many; 0 never */

@@ -122,6 +122,7 @@ struct hooks {
 	connection_probed_fn *const *connection_probed;
 	connection_changed_fn *const *connection_changed;
 	tell_connection_fn *const *tell_connection;
+	tell_connection_fn *const *connection_activity; /* connection/connection-pages.h */
 	tell_records_fn *tell_records;
 	lead_timeline_fn *const *lead_timeline;
 };

@@ -112,6 +112,10 @@ static bool plan_take_prefix(const char **p, struct str nsn, size_t most)
 {
 	bool is_so = true;
 
+	if (most > 0 && **p != '[' && (nsn.n == 0 || **p != nsn.p[0])) { /* as nearly all are */
+		*p += strcspn(*p, ",:");
+		is_so = false;
+	}
 	for (size_t i = 0; !is_end_of_prefix(**p); i++) {
 		bool is_next = plan_take_digit(p, i < nsn.n ? nsn.p[i] : '\0');
 

@@ -46,7 +46,10 @@ int actions_page_list(struct req *r)
 	json_set_bool(data, "is_found", json_array_size(rows) > 0);
 	json_set_strn(data, "search", utf8_trim(req_query(r, "search")));
 	json_set(data, "provider_choices", provider_choices(r, "providerType", "actions"));
-	return chrome_page(r, 200, "actions", "Actions", "connection/actions", data);
+	json_set_bool(data, "on_connections", false);
+	json_set_bool(data, "on_actions", true);
+	json_set_bool(data, "sees_actions", true);
+	return chrome_page(r, 200, "connections", "Actions", "connection/actions", data);
 }
 
 /* ---- one: the form ------------------------------------------------------------------------- */
@@ -308,7 +311,7 @@ static int actions_page(struct actions_form *f, int status, const struct connect
 			: arena_printf(r->a, "Check %zu fields", json_object_size(f->wrong)));
 	if (res != NULL)
 		actions_show_result(f, res, data);
-	return chrome_page(r, status, "actions",
+	return chrome_page(r, status, "connections",
 	    arena_printf(r->a, "%s: %s", f->p->display_name, f->act->label), "connection/action",
 	    data);
 }

@@ -23,6 +23,10 @@ struct connection_call {
 	const json_t *inputs; /* or NULL */
 	const char *key;      /* the same in all tries: its Idempotency-Key; NULL: none */
 	struct call_policy policy;
+	/* What somebody waits for takes no longer than so many ms, but for a token that has to be
+	 * renewed first, since half of that would lose it. What does not come in that time says
+	 * nothing of the connection. 0: as long as the manifest says. */
+	int64_t most_ms;
 	/* Each or NULL; -1 with err ends the call. begin: before each attempt, may set inputs.
 	 * wait: after an attempt that another follows, before the wait, which may outlive this
 	 * process. Neither is called within a transaction. */

@@ -83,6 +83,7 @@ static void guide_generate(struct req *r, const struct provider *p, json_t *fiel
 			continue;
 		posted = req_form(r, name);
 		json_set_bool(field, "is_generated", true);
+		json_set_bool(field, "is_expected", true); /* it is there already */
 		json_set_bool(field, "is_plain", true);
 		if (r->method == HTTP_POST)
 			json_set_strn(field, "value", posted);

@@ -65,6 +65,15 @@ struct connection *connection_from_row_shut(
 /* As connection_get_shown, also of one whose provider has no manifest: the provider is NULL. */
 int connection_get_told(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err);
+/* For its pages. The connection of the address; NULL after answering. */
+struct connection *connection_asked(struct req *r);
+/* What other features show on them. */
+int connection_tell(struct req *r, const struct connection *c, json_t *data, struct err *err);
+/* Where what came through it, or went to it, is listed: "sees_events" … */
+void connection_show_links(struct req *r, const struct connection *c, json_t *data);
+/* What the provider was asked to send; of forms those that fail stand by themselves. */
+int connection_show_subscriptions(
+    struct req *r, const struct connection *c, json_t *data, struct err *err);
 /* What connection-change.c does its acts with, each within a transaction: they note nothing and
  * drop no cache. */
 /* The row, nobody else changing it until the end; is_opened: with its credentials, as

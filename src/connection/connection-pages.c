@@ -72,8 +72,17 @@ int connection_label_rows(struct req *r, json_t *rows, struct err *err)
 
 		json_set_str(
 		    row, "connectionName", name != NULL ? name : json_str(row, "providerName"));
+		connection_tell_kind(row);
 	}
 	return 0;
+}
+
+void connection_tell_kind(json_t *row)
+{
+	const char *name = json_str(row, "connectionName"), *kind = json_str(row, "providerName");
+
+	json_set_str(row, "kindName",
+	    name == NULL || kind == NULL || strcasecmp(name, kind) == 0 ? NULL : kind);
 }
 
 void connection_add_figure(json_t *data, const struct connection_figure *f)
@@ -241,7 +250,7 @@ static int connections_tell(struct req *r, json_t *cards, struct err *err)
 }
 
 /* What other features show on its page. */
-static int connection_tell(struct req *r, const struct connection *c, json_t *data, struct err *err)
+int connection_tell(struct req *r, const struct connection *c, json_t *data, struct err *err)
 {
 	tell_connection_fn *const *tell = r->app->hooks.tell_connection;
 
@@ -375,6 +384,9 @@ int connection_page_list(struct req *r)
 	json_set_bool(data, "is_narrow",
 	    json_object_get(data, "role") != NULL || utf8_trim(req_query(r, "q")).n > 0);
 	json_set_bool(data, "may_write", may_write_connections(r));
+	json_set_bool(data, "on_connections", true);
+	json_set_bool(data, "on_actions", false);
+	json_set_bool(data, "sees_actions", (r->actor.permissions & PERMIT(ACTIONS_VIEW)) != 0);
 	return chrome_page(r, 200, "connections", "Connections", "connection/list", data);
 }
 
@@ -411,7 +423,8 @@ static int connection_form_page(struct req *r, int status, const struct provider
 	json_set_str(data, "back",
 	    c == NULL ? "/admin/connections"
 		      : arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
-	json_set_str(data, "back_name", c == NULL ? NULL : c->name);
+	if (c != NULL)
+		connection_show_head(r, c, "settings", data);
 	json_set_bool(data, "is_edit", c != NULL);
 	json_set_str(data, "shut", c == NULL ? NULL : connection_shut_words(c));
 	json_set_str(data, "heading", heading);
@@ -469,7 +482,7 @@ static int no_such_connection(struct req *r)
 }
 
 /* The connection of the address; NULL after answering. */
-static struct connection *asked_connection(struct req *r)
+struct connection *connection_asked(struct req *r)
 {
 	struct connection *c = NULL;
 	struct err err = ERR_INIT;
@@ -495,14 +508,14 @@ static int back_to_connection(struct req *r, const struct connection *c)
 
 int connection_page_edit(struct req *r)
 {
-	struct connection *c = asked_connection(r);
+	struct connection *c = connection_asked(r);
 
 	return c == NULL ? 0 : connection_form_page(r, 200, c->provider, c, NULL);
 }
 
 int connection_page_edit_post(struct req *r)
 {
-	struct connection *c = asked_connection(r), *changed;
+	struct connection *c = connection_asked(r), *changed;
 	struct err err = ERR_INIT;
 	int found;
 
@@ -583,7 +596,7 @@ static json_t *former_list(const struct connection *c)
 }
 
 /* Where what came through it, or went to it, is listed. */
-static void show_links(struct req *r, const struct connection *c, json_t *data)
+void connection_show_links(struct req *r, const struct connection *c, json_t *data)
 {
 	const struct config *cfg = r->app->config;
 	const char *base = json_str(c->access.settings, "baseUrl");
@@ -632,7 +645,7 @@ static void show_subscription_forms(struct arena *a, json_t *row)
 }
 
 /* What the provider was asked to send. Of forms those that fail stand by themselves. */
-static int show_subscriptions(
+int connection_show_subscriptions(
     struct req *r, const struct connection *c, json_t *data, struct err *err)
 {
 	json_t *list = json_own(r->a, json_array()), *shown = json_array(), *row;
@@ -652,6 +665,30 @@ static int show_subscriptions(
 	}
 	json_set_bool(data, "has_subscriptions", json_array_size(shown) > 0);
 	return 0;
+}
+
+static const char *trouble_words(struct arena *a, int64_t n, const char *what)
+{
+	return arena_printf(
+	    a, "%lld of its %s %s failing", (long long)n, what, n == 1 ? "is" : "are");
+}
+
+/* Polls and subscriptions that fail are told where one looks first. */
+static void show_trouble(struct req *r, json_t *data)
+{
+	int64_t polls = 0, subscriptions = 0;
+	json_t *o;
+	size_t i;
+
+	json_array_each(json_object_get(data, "polls"), i, o)
+		polls += json_str(o, "error") != NULL;
+	json_array_each(json_object_get(data, "subscriptions"), i, o)
+		subscriptions += str_is(str_from(json_str(o, "status")), "failing");
+	json_set_str(data, "trouble",
+	    polls + subscriptions == 0 ? NULL
+	    : subscriptions == 0       ? trouble_words(r->a, polls, "polls")
+	    : polls == 0               ? trouble_words(r->a, subscriptions, "subscriptions")
+				       : "Polls and subscriptions of it are failing");
 }
 
 /* What came in today, as it was told of its card. */
@@ -682,7 +719,7 @@ static int detail_fail(struct req *r, json_t *data, struct err *err)
 
 int connection_page_detail(struct req *r)
 {
-	struct connection *c = asked_connection(r);
+	struct connection *c = connection_asked(r);
 	struct err err = ERR_INIT;
 	json_t *data, *cards;
 
@@ -694,10 +731,13 @@ int connection_page_detail(struct req *r)
 	if (show_breaker(r, c, data, &err) == -1 || connections_tell(r, cards, &err) == -1)
 		return detail_fail(r, data, &err);
 	show_events(r, c, json_array_get(cards, 0), data);
-	if (connection_tell(r, c, data, &err) == -1 || show_subscriptions(r, c, data, &err) == -1)
+	if (connection_tell(r, c, data, &err) == -1 ||
+	    connection_show_subscriptions(r, c, data, &err) == -1)
 		return detail_fail(r, data, &err);
+	show_trouble(r, data);
+	connection_show_head(r, c, "overview", data);
 	json_set(data, "connection", json_incref(json_array_get(cards, 0)));
-	show_links(r, c, data);
+	connection_show_links(r, c, data);
 	oauth_show_state(r, c, data);
 	json_set_str(data, "help", c->provider->help);
 	json_set(data, "setting_list", connection_form_values(r, c));
@@ -721,7 +761,7 @@ int connection_page_detail(struct req *r)
 /* What a new connection waits for, ticked off as it comes. */
 int connection_page_waiting(struct req *r)
 {
-	struct connection *c = asked_connection(r);
+	struct connection *c = connection_asked(r);
 	json_t *data, *waits = json_array();
 	struct err err = ERR_INIT;
 	size_t open;
@@ -732,13 +772,14 @@ int connection_page_waiting(struct req *r)
 	}
 	data = json_object();
 	json_set(data, "waits", waits);
-	if (connection_tell(r, c, data, &err) == -1 || show_subscriptions(r, c, data, &err) == -1) {
+	if (connection_tell(r, c, data, &err) == -1 ||
+	    connection_show_subscriptions(r, c, data, &err) == -1) {
 		json_own(r->a, data);
 		return res_error(r, &err);
 	}
 	open = guide_waits_json(r->a, c, data, waits);
 	json_set(data, "connection", connection_card(r, c));
-	show_links(r, c, data);
+	connection_show_links(r, c, data);
 	json_set_bool(data, "is_done", open == 0);
 	json_set_bool(data, "is_live", open > 0 && !str_is(req_query(r, "live"), "0"));
 	if (json_is_true(json_object_get(data, "is_live")))
@@ -749,7 +790,7 @@ int connection_page_waiting(struct req *r)
 
 int connection_page_test(struct req *r)
 {
-	struct connection *c = asked_connection(r);
+	struct connection *c = connection_asked(r);
 	json_t *result;
 
 	if (c == NULL)
@@ -766,7 +807,7 @@ int connection_page_test(struct req *r)
 
 int connection_page_status(struct req *r)
 {
-	struct connection *c = asked_connection(r), *changed;
+	struct connection *c = connection_asked(r), *changed;
 	bool enable = str_is(req_form(r, "status"), CONNECTION_ACTIVE);
 	struct err err = ERR_INIT;
 	json_t *body;
@@ -791,7 +832,7 @@ int connection_page_status(struct req *r)
 
 int connection_page_end_former(struct req *r)
 {
-	struct connection *c = asked_connection(r), *changed;
+	struct connection *c = connection_asked(r), *changed;
 	struct err err = ERR_INIT;
 	json_t *body;
 	int found;
@@ -811,7 +852,7 @@ int connection_page_end_former(struct req *r)
 
 int connection_page_disconnect(struct req *r)
 {
-	struct connection *c = asked_connection(r);
+	struct connection *c = connection_asked(r);
 	json_t *data;
 
 	if (c == NULL)
@@ -825,7 +866,7 @@ int connection_page_disconnect(struct req *r)
 
 int connection_page_disconnect_post(struct req *r)
 {
-	struct connection *c = asked_connection(r);
+	struct connection *c = connection_asked(r);
 	struct err err = ERR_INIT;
 	int found;
 

@@ -6,15 +6,17 @@
 
 int connection_page_list(struct req *r); /* GET /admin/connections: connected, and the catalogue */
 int connection_page_new(struct req *r);  /* GET /admin/connect/:type */
-int connection_page_create(struct req *r);     /* POST /admin/connect/:type */
-int connection_page_detail(struct req *r);     /* GET /admin/connections/:id */
-int connection_page_waiting(struct req *r);    /* GET …/waiting: for the first calls */
-int connection_page_edit(struct req *r);       /* GET …/edit */
-int connection_page_edit_post(struct req *r);  /* POST …/edit */
-int connection_page_test(struct req *r);       /* POST …/test */
-int connection_page_status(struct req *r);     /* POST …/status: status=active or disabled */
-int connection_page_end_former(struct req *r); /* ends secrets from before */
-int connection_page_disconnect(struct req *r); /* GET …/disconnect: asks */
+int connection_page_create(struct req *r);        /* POST /admin/connect/:type */
+int connection_page_detail(struct req *r);        /* GET /admin/connections/:id */
+int connection_page_activity(struct req *r);      /* GET …/activity: what happened to it last */
+int connection_page_subscriptions(struct req *r); /* GET …/subscriptions: polls too */
+int connection_page_waiting(struct req *r);       /* GET …/waiting: for the first calls */
+int connection_page_edit(struct req *r);          /* GET …/edit */
+int connection_page_edit_post(struct req *r);     /* POST …/edit */
+int connection_page_test(struct req *r);          /* POST …/test */
+int connection_page_status(struct req *r);        /* POST …/status: status=active or disabled */
+int connection_page_end_former(struct req *r);    /* ends secrets from before */
+int connection_page_disconnect(struct req *r);    /* GET …/disconnect: asks */
 int connection_page_disconnect_post(struct req *r);
 int actions_page_list(struct req *r); /* GET /admin/actions */
 int actions_page_one(struct req *r);  /* GET /admin/actions/:providerType/:actionName */
@@ -35,9 +37,26 @@ void provider_label_rows(const struct app *app, json_t *rows);
 /* The same, and "connectionName" to each: what the connection of "connectionId" is called, or where
  * that is gone or was none, the provider. */
 int connection_label_rows(struct req *r, json_t *rows, struct err *err);
+/* Adds "kindName", the provider's name, to what has both names; NULL where they say the same. */
+void connection_tell_kind(json_t *row);
 /* What a failed call came to: adds "error_words", a sentence, and "has_answer" where the error is
  * what the other side answered, which pages show a click away. */
 void connection_tell_error(struct arena *a, json_t *o, const char *error);
+/* The head of its pages, connection/head.html, with the parts that it has as tabs. current:
+ * "overview", "activity", "mapping", "subscriptions", "settings". */
+void connection_show_head(
+    struct req *r, const struct connection *c, const char *current, json_t *data);
+/* One more thing that happened to it, by the hook connection_activity: the newest so many of each
+ * kind, in any order, for those who may see them. */
+#define CONNECTION_HAPPENINGS_MOST 50
+struct connection_happening {
+	const char *at;   /* as of the API */
+	const char *kind; /* "received", "sent"; "changed" is the connection's own */
+	const char *mark; /* of the line: "success", "failed", "received", "change" */
+	const char *text, *note, *detail; /* note, detail: or NULL */
+	const char *href;
+};
+void connection_add_happening(json_t *data, const struct connection_happening *h);
 /* One more figure of its page, by the hook tell_connection. */
 struct connection_figure {
 	const char *label, *note; /* "Events", "today" */

@@ -25,9 +25,8 @@ DB_STMT(connection_for_update, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
 			       " WHERE c.id = ? AND c.account_id = ? FOR UPDATE");
 DB_STMT(connection_route,
     "UPDATE connections SET routing = ?, updated_at = ? WHERE account_id = ? AND id = ?");
-DB_STMT(connections_of_account,
-    "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
-    " WHERE c.account_id = ? AND c.status <> '" CONNECTION_DISABLED "' ORDER BY c.id LIMIT 1000");
+DB_STMT(connections_of_account, "SELECT id, provider_type FROM connections WHERE account_id = ?"
+				" AND status <> '" CONNECTION_DISABLED "' ORDER BY id LIMIT 1000");
 DB_STMT(connections_of_provider,
     "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
     " WHERE c.provider_type = ? AND c.id < ? AND c.status <> '" CONNECTION_DISABLED "'"
@@ -379,6 +378,21 @@ int connection_slice_of_provider(struct app *app, struct arena *a, const struct 
 	return rows.count > 0 ? 1 : 0;
 }
 
+/* 1; 0 it cannot be opened, which must not stop its neighbours, or it has gone meanwhile; -1. */
+static int connection_recent_if_readable(struct app *app, struct arena *a,
+    const struct uuid *account_id, const struct uuid *id, struct connection **out, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int found = connection_recent(app, a, account_id, id, out, &why);
+
+	if (found != -1)
+		return found == 1 && strcmp((*out)->status, CONNECTION_DISABLED) != 0;
+	if (why.code == ERR_UNAVAILABLE || why.code == ERR_RETRY || why.code == ERR_LOCKED)
+		return err_set(err, why.code, "%s", why.msg);
+	log_error("connection_unreadable", LOG_ERR(&why));
+	return 0;
+}
+
 int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *capability, struct connection ***out, size_t *n, struct err *err)
 {
@@ -391,13 +405,16 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 		return -1;
 	*out = arena_array(a, rows.count + 1, sizeof(struct connection *));
 	for (size_t i = 0; i < rows.count && *n < CAPABLE_MAX; i++) {
-		const struct provider *p =
-		    provider_find(app->providers, db_get_str(&rows, i, CONNECTION_PROVIDER));
+		const struct uuid id = db_get_uuid(&rows, i, 0);
+		const struct provider *p = provider_find(app->providers, db_get_str(&rows, i, 1));
+		struct connection *c;
+		int found = 0;
 
-		if (p == NULL || !provider_can(p, capability))
-			continue;
-		struct connection *c = connection_if_readable(app, a, &rows, i);
-		if (c != NULL)
+		if (p != NULL && provider_can(p, capability))
+			found = connection_recent_if_readable(app, a, account_id, &id, &c, err);
+		if (found == -1)
+			return -1;
+		if (found == 1)
 			(*out)[(*n)++] = c;
 	}
 	return 0;

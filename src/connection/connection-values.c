@@ -2,6 +2,7 @@
 #include "connection/connection-values.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/shared.h"
 #include "connection/connection-call.h"
@@ -31,27 +32,38 @@ static json_t *values_sorted(struct arena *a, const json_t *found)
 	return sorted;
 }
 
-/* Page by page, until there are no more or it has failed. */
-static int values_fetch(struct connection_call *call, const struct value_list *list, json_t *into,
-    const char **why, struct err *err)
+/* A call of what is left of the time for it; false: there is none. */
+static bool values_have_time(struct connection_call *call, int64_t until_us)
+{
+	call->most_ms = (until_us - clock_now_us()) / 1000;
+	return call->most_ms > 0;
+}
+
+/* Page by page, until there are no more, it has failed, or the time is up. */
+static int values_fetch(struct connection_call *call, const struct value_list *list,
+    int64_t until_us, json_t *into, const char **why, struct err *err)
 {
 	const char *next = provider_page_input(call->c->provider, call->action);
 	json_t *inputs = json_own(call->a, json_object()), *cursor;
 
 	json_object_update(inputs, JSON_ITER(value_list_inputs(list)));
 	call->inputs = inputs;
-	for (int page = 0; page < VALUES_PAGES; page++) {
+	*why = arena_printf(call->a, "it did not answer within %d seconds", VALUES_PATIENCE_S);
+	for (int page = 0; page < VALUES_PAGES && values_have_time(call, until_us); page++) {
 		call->attempt = 0;
 		if (connection_call(call, err) == -1)
 			return -1;
-		if (call->result.class != CALL_OK) {
+		if (call->result.class != CALL_OK && clock_now_us() < until_us)
 			*why = call->result.error;
+		if (call->result.class != CALL_OK)
 			return 0;
-		}
 		value_list_read(list, call->a, call->result.output, into);
 		cursor = json_object_get(call->result.output, "nextCursor");
-		if (next == NULL || cursor == NULL || json_is_null(cursor))
+		if (next == NULL || cursor == NULL || json_is_null(cursor) ||
+		    page + 1 == VALUES_PAGES) {
+			*why = NULL;
 			return 0;
+		}
 		json_set(inputs, next, json_incref(cursor));
 	}
 	return 0;
@@ -76,7 +88,8 @@ static int values_ask(struct req *r, struct connection *c, const struct value_li
 		*why = "Too many calls wait for answers at the moment";
 		return 0;
 	}
-	rc = values_fetch(&call, list, found, why, err);
+	rc = values_fetch(
+	    &call, list, r->received_us + VALUES_PATIENCE_S * SECOND_US, found, why, err);
 	if (shared != NULL)
 		shared_wait_end(shared);
 	*out = values_sorted(r->a, found);

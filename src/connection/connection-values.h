@@ -4,9 +4,12 @@
 #define CONNECTION_CONNECTION_VALUES_H
 #include "connection/connection.h"
 
+#define VALUES_PATIENCE_S 3 /* since the request came, for all that it asks for */
+
 /* [{value,label}] by label, the arena's, of the account's connection of that id, or of its only one
  * where there is none: empty where there is none to ask, and where it does not answer; then *why
- * says so, else *why is NULL. It calls the provider, and waits: for requests. 0, or -1. */
+ * says so, else *why is NULL. It calls the provider, and waits, though not for long: for requests.
+ * 0, or -1. */
 int connection_values_of(struct req *r, const struct provider *p, struct str connection_id,
     const struct value_list *list, json_t **out, const char **why, struct err *err);
 #endif

@@ -103,7 +103,7 @@ void connection_note_strict(struct app *app, struct arena *a, const struct conne
  * called between requests. Without it they go a minute later. */
 void connection_cache_release(void);
 /* Connections of an account, but the disabled, that can do capability, e.g. "crm_push"; one in
- * "error" is still tried. */
+ * "error" is still tried. Each as connection_recent has it. */
 int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *capability, struct connection ***out, size_t *n, struct err *err);
 /* The account's connections to a provider, but the disabled: *n of them, without credentials. */

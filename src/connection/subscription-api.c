@@ -153,5 +153,5 @@ int subscription_page_check(struct req *r)
 		return res_error(r, &err);
 	chrome_flash(r, "ok", "The subscriptions are being looked at.");
 	return res_redirect(
-	    r, arena_printf(r->a, "/admin/connections/%s#subscriptions", uuid_dup(r->a, c->id)));
+	    r, arena_printf(r->a, "/admin/connections/%s/subscriptions", uuid_dup(r->a, c->id)));
 }

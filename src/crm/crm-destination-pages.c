@@ -182,7 +182,7 @@ static int destinations_draw(struct req *r, json_t *data, struct err *err)
 		c.from_us[0], &counts, &n, err) == -1)
 		return -1;
 	chart_fill(&c, counts, n);
-	svg_stacks(svg,
+	svg_stacks(r->a, svg,
 	    arena_printf(r->a, "What came of attempts, %s, %s",
 		is_days ? "each of the last 30 days" : "each of the last 48 hours",
 		zone_name(r->actor.account_zone)),

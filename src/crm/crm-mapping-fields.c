@@ -13,6 +13,7 @@
 #define SOURCES_MOST 300
 #define EXAMPLE_BYTES 60
 #define FIELDS_FRESH_US (5 * 60 * SECOND_US)
+#define PATIENCE_MS 3000 /* for what a page waits for: what was kept stays */
 
 DB_STMT(
     mapping_newest_leads, "SELECT lead FROM leads WHERE account_id = ? ORDER BY id DESC LIMIT ?");
@@ -155,7 +156,8 @@ static int targets_ask(struct app *app, struct arena *a, struct connection *c,
 	    .a = a,
 	    .c = c,
 	    .action = provider_push_fields_action(c->provider),
-	    .policy = CALL_POLICY_ONCE};
+	    .policy = CALL_POLICY_ONCE,
+	    .most_ms = PATIENCE_MS};
 	json_t *fields;
 
 	if (connection_call(&call, err) == -1)

@@ -1,4 +1,5 @@
 /* What the pages of deliveries have in common. */
+#include "connection/connection-pages.h"
 #include "crm/crm-pages.h"
 
 #define LACKING_BYTES 2000u
@@ -10,6 +11,16 @@ void crm_show_tabs(json_t *data, enum crm_tab current)
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		json_set_bool(data, names[i], i == current);
+}
+
+void crm_tell_error(struct arena *a, json_t *delivery)
+{
+	const char *error = json_str(delivery, "lastError");
+
+	connection_tell_error(a, delivery, error);
+	if (error != NULL && str_is(str_from(json_str(delivery, "status")), DELIVERY_PENDING))
+		json_set_str(delivery, "error_words",
+		    arena_printf(a, "Last time: %s", json_str(delivery, "error_words")));
 }
 
 const char *crm_lacking_text(struct arena *a, const json_t *attempt)

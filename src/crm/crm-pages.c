@@ -126,7 +126,7 @@ static void show_destinations(struct arena *a, json_t *destinations)
 		json_set_str(destination, "statusLabel",
 		    word_label(delivery_statuses, json_str(destination, "status")));
 		json_set_str(destination, "lacking", crm_lacking_text(a, destination));
-		connection_tell_error(a, destination, json_str(destination, "lastError"));
+		crm_tell_error(a, destination);
 	}
 }
 

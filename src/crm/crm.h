@@ -104,6 +104,9 @@ int crm_page_lead_detail(struct req *r);     /* GET /admin/leads/:id */
 int crm_page_lead_push(struct req *r);       /* POST /admin/leads/:id/push */
 /* The hook tell_connection: what became of what went to it. */
 int crm_tell_connection(struct req *r, const struct connection *c, json_t *data, struct err *err);
+/* The hook connection_activity: its newest deliveries. */
+int crm_connection_activity(
+    struct req *r, const struct connection *c, json_t *data, struct err *err);
 int crm_page_destinations(struct req *r);    /* GET /admin/crm */
 int crm_page_deliveries(struct req *r);      /* GET /admin/deliveries */
 int crm_page_delivery(struct req *r);        /* GET /admin/deliveries/:id */

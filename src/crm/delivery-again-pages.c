@@ -31,17 +31,9 @@ json_t *delivery_filter_fields(struct req *r, const struct delivery_filter *f)
 
 const char *deliveries_address(struct req *r, const char *path, const struct delivery_filter *f)
 {
-	struct http_pairs pairs = filter_pairs(r->a, &list_of_deliveries, f);
-	struct buf *b = buf_new(r->a, LIMIT_URL_BYTES);
+	const char *query = filter_query(r->a, &list_of_deliveries, f);
 
-	buf_str(b, path);
-	for (size_t i = 0; i < pairs.n; i++) {
-		buf_str(b, i == 0 ? "?" : "&");
-		percent_encode(b, pairs.v[i].name);
-		buf_str(b, "=");
-		percent_encode(b, pairs.v[i].value);
-	}
-	return buf_ok(b) ? b->p : path;
+	return arena_printf(r->a, "%s%s%s", path, *query == '\0' ? "" : "?", query);
 }
 
 static struct delivery_filter filter_of(struct req *r, const struct http_pairs *pairs)

@@ -49,7 +49,7 @@ static void deliveries_tell_status(struct arena *a, json_t *rows)
 	json_array_each(rows, i, row) {
 		json_set_str(
 		    row, "statusLabel", word_label(delivery_statuses, json_str(row, "status")));
-		connection_tell_error(a, row, json_str(row, "lastError"));
+		crm_tell_error(a, row);
 		json_set_str(row, "again",
 		    json_time(row, "nextAttemptAt") > now_us ? json_str(row, "nextAttemptAt")
 							     : NULL);
@@ -66,15 +66,25 @@ static void deliveries_show_filters(struct req *r, const struct delivery_filter 
 	json_set(data, "providers", provider_choices(r, "providerType", "lead_sync"));
 	json_set_strn(data, "status", f->status);
 	json_set_strn(data, "search", f->search);
-	json_set_strn(
-	    data, "from", f->from.is_given ? req_query(r, "from") : (struct str){NULL, 0});
-	json_set_strn(data, "to", f->to.is_given ? req_query(r, "to") : (struct str){NULL, 0});
+	chrome_days(r, f->from, f->to, data);
 	json_set_int(data, "filter_count", n);
 	json_set(data, "hidden", delivery_filter_fields(r, f));
 	json_set_str(data, "again_href",
 	    f->search.n > 0 ? NULL : deliveries_address(r, DELIVERIES_ADDRESS "/again", f));
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_deliveries, f).n > 0);
 	json_set_str(data, "problem", req_invalid_text(r));
+}
+
+/* Where nothing was delivered yet, a destination that is there and waits; choices: of all of them,
+ * the first is any. */
+static void deliveries_show_waiting(struct req *r, const json_t *choices, json_t *data)
+{
+	const json_t *first = json_array_get(choices, 1);
+
+	if (first == NULL)
+		return;
+	json_set_str(data, "destination_name", json_str(first, "label"));
+	json_set_bool(data, "can_add", (r->actor.permissions & PERMIT(LEADS_WRITE)) != 0);
 }
 
 int crm_page_deliveries(struct req *r)
@@ -97,6 +107,7 @@ int crm_page_deliveries(struct req *r)
 	chrome_slice(r, &s, data);
 	chrome_slice_total(&s, BACKLOG_MOST, "delivery", "deliveries", data);
 	json_set(data, "connections", json_incref(connections));
+	deliveries_show_waiting(r, connections, data);
 	deliveries_show_filters(r, &f, data);
 	is_dead = str_is(f.status, DELIVERY_DEAD);
 	json_set_bool(data, "is_dead", is_dead);
@@ -169,4 +180,40 @@ int crm_page_delivery(struct req *r)
 		return res_error(r, &err);
 	return found == 0 ? res_problem(r, 404, "There is no such delivery")
 			  : delivery_show(r, d, attempts);
+}
+
+/* ---- on the page of a connection ------------------------------------------------------------- */
+
+int crm_connection_activity(
+    struct req *r, const struct connection *c, json_t *data, struct err *err)
+{
+	const struct delivery_filter f = {.account_id = c->account_id, .connection_id = c->id};
+	struct slice s = {.limit = CONNECTION_HAPPENINGS_MOST};
+	json_t *d;
+	size_t i;
+
+	if ((r->actor.permissions & PERMIT(CRM_VIEW)) == 0 ||
+	    !provider_can(c->provider, "crm_push"))
+		return 0;
+	if (delivery_list(r->app, r->a, &f, &s, err) == -1 ||
+	    deliveries_add_titles(r, s.rows, err) == -1)
+		return -1;
+	deliveries_tell_status(r->a, s.rows);
+	json_array_each(s.rows, i, d) {
+		const char *title = json_str(d, "title");
+		const struct str status = str_from(json_str(d, "status"));
+
+		connection_add_happening(data,
+		    &(struct connection_happening){.at = json_str(d, "updatedAt"),
+			.kind = "sent",
+			.mark = str_is(status, DELIVERY_SUCCESS) ? "success"
+				: str_is(status, DELIVERY_FAILED) || str_is(status, DELIVERY_DEAD)
+				    ? "failed"
+				    : "change",
+			.text = title != NULL ? title : "Lead",
+			.note = json_str(d, "statusLabel"),
+			.detail = json_str(d, "error_words"),
+			.href = arena_printf(r->a, DELIVERIES_ADDRESS "/%s", json_str(d, "id"))});
+	}
+	return 0;
 }

@@ -114,22 +114,10 @@ static int flow_choices(struct req *r, const struct uuid *chosen, json_t **out, 
 	return 0;
 }
 
-static const char *list_query(struct req *r, const struct execution_filter *f)
-{
-	struct http_pairs pairs = filter_pairs(r->a, &list_of_executions, f);
-	struct buf *b = buf_new(r->a, LIMIT_URL_BYTES);
-
-	for (size_t i = 0; i < pairs.n; i++) {
-		buf_printf(
-		    b, "%s%.*s=", i > 0 ? "&" : "", (int)pairs.v[i].name.n, pairs.v[i].name.p);
-		percent_encode(b, pairs.v[i].value);
-	}
-	return buf_ok(b) ? b->p : "";
-}
-
 static int list_show(struct req *r, const struct execution_filter *f, bool is_of_flow,
     const struct slice *s, json_t *data, struct err *err)
 {
+	const char *query;
 	json_t *flows;
 
 	if (flow_choices(r, &f->flow_id, &flows, err) == -1)
@@ -142,18 +130,17 @@ static int list_show(struct req *r, const struct execution_filter *f, bool is_of
 	json_set(data, "repeats", chrome_choices(r, "repeated", execution_repeated));
 	json_set_strn(data, "status", f->status);
 	json_set_strn(data, "search", f->search);
-	json_set_strn(
-	    data, "from", f->from.is_given ? req_query(r, "from") : (struct str){NULL, 0});
-	json_set_strn(data, "to", f->to.is_given ? req_query(r, "to") : (struct str){NULL, 0});
+	chrome_days(r, f->from, f->to, data);
 	json_set_int(data, "filter_count",
 	    (!is_of_flow && !uuid_is_nil(f->flow_id)) + (f->kind.n > 0) + (f->repeated.n > 0) +
 		f->from.is_given + f->to.is_given);
 	json_set_bool(data, "is_filtered",
 	    filter_pairs(r->a, &list_of_executions, f).n > (is_of_flow ? 1 : 0));
-	json_set_str(data, "query", list_query(r, f));
+	query = filter_query(r->a, &list_of_executions, f);
+	json_set_str(data, "query", query);
 	json_set_str(data, "repeat_href",
 	    execution_page_may_write(r) && str_is(f->status, EXECUTION_FAILED) && f->search.n == 0
-		? arena_printf(r->a, RUNS_ADDRESS "/replay?%s", list_query(r, f))
+		? arena_printf(r->a, RUNS_ADDRESS "/replay?%s", query)
 		: NULL);
 	json_set_bool(data, "can_write", execution_page_may_write(r));
 	json_set_str(data, "problem", req_invalid_text(r));

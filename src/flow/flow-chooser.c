@@ -40,6 +40,30 @@ static bool choices_mark(json_t *values, struct str current)
 	return is_known;
 }
 
+/* " C0SALES was #sales." */
+static const char *chooser_told(struct arena *a, const struct chooser *c, struct str current)
+{
+	return c->called == NULL || current.n == 0
+		   ? ""
+		   : arena_printf(a, " %.*s was %s.", (int)current.n, current.p, c->called);
+}
+
+/* Tells why there is no list, or only a part of it, and has the field say so too. */
+static void chooser_tell(
+    struct req *r, const struct chooser *c, struct str current, const char *why, json_t *o)
+{
+	const char *name = json_str(o, "name"), *described = json_str(o, "described");
+
+	json_set_str(o, "list_why",
+	    arena_printf(r->a,
+		"%s does not list them at the moment: %s. Enter the ID, or load this page again.%s",
+		provider_display_name(c->p), why, chooser_told(r->a, c, current)));
+	if (c->is_of_step)
+		json_set_str(o, "described",
+		    arena_printf(r->a, "%s%s%s-why", described == NULL ? "" : described,
+			described == NULL ? "" : " ", name));
+}
+
 /* There is nothing to choose from: for want of a connection? */
 static int chooser_show_nothing(struct req *r, const struct chooser *c, json_t *o, struct err *err)
 {
@@ -51,6 +75,23 @@ static int chooser_show_nothing(struct req *r, const struct chooser *c, json_t *
 	json_set_str(o, "connect_type", n == 0 ? provider_name(c->p) : NULL);
 	json_set_str(o, "connect_name", n == 0 ? provider_display_name(c->p) : NULL);
 	return 0;
+}
+
+const char *chooser_name(struct req *r, const struct chooser *c, struct str value)
+{
+	const struct value_list *list = c->p == NULL ? NULL : provider_find_list(c->p, c->list);
+	struct err ignored = ERR_INIT;
+	const char *why;
+	json_t *values, *o;
+	size_t i;
+
+	if (list == NULL ||
+	    connection_values_of(r, c->p, c->connection_id, list, &values, &why, &ignored) == -1)
+		return NULL;
+	json_array_each(values, i, o)
+		if (str_is(value, json_str(o, "value")))
+			return json_str(o, "label");
+	return NULL;
 }
 
 int chooser_show(
@@ -67,9 +108,7 @@ int chooser_show(
 	if (connection_values_of(r, c->p, c->connection_id, list, &values, &why, err) == -1)
 		return -1;
 	if (why != NULL)
-		json_set_str(o, "list_why",
-		    arena_printf(r->a, "%s does not list them at the moment: %s.",
-			provider_display_name(c->p), why));
+		chooser_tell(r, c, current, why, o);
 	if (json_array_size(values) == 0)
 		return chooser_show_nothing(r, c, o, err);
 	is_known = choices_mark(values, current);

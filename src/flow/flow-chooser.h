@@ -12,6 +12,7 @@ struct chooser {
 	const char *list;         /* of the manifest's "lists"; NULL: it has none */
 	struct str connection_id; /* {NULL,0}: the only one there is */
 	bool is_of_step;          /* templates may stand in it, and fields be inserted */
+	const char *called;       /* what the current value was when it was chosen; or NULL */
 };
 /* What was chosen or written in the field of that name, which may be an ordinary one. */
 struct str chooser_read(struct req *r, const char *name);
@@ -22,4 +23,7 @@ const char *chooser_text_field(struct req *r, const char *name);
  * answer, and "connect_type" and "connect_name" where it is not connected; -1. */
 int chooser_show(
     struct req *r, const struct chooser *c, struct str current, json_t *o, struct err *err);
+/* What the provider calls that value, by asking it: the arena's; NULL: it does not list it, or does
+ * not answer, which is no reason to fail anything. */
+const char *chooser_name(struct req *r, const struct chooser *c, struct str value);
 #endif

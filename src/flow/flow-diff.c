@@ -206,6 +206,16 @@ static bool member_is_object(const char *path)
 	return strcmp(path, "config") == 0 || strcmp(path, "inputMapping") == 0;
 }
 
+/* What was chosen goes by its name, where the step has that. */
+static const json_t *value_named(const json_t *step, const char *path, const json_t *v)
+{
+	const char *input = strncmp(path, "inputMapping.", 13) == 0 ? path + 13 : NULL;
+	const json_t *name =
+	    input == NULL ? NULL : json_object_get(json_object_get(step, STEP_INPUT_NAMES), input);
+
+	return v != NULL && json_is_string(name) ? name : v;
+}
+
 static void field_tell(struct diffing *d, const struct diff_step *x, const struct diff_step *y,
     const char *path, const json_t *from, const json_t *to)
 {
@@ -219,7 +229,8 @@ static void field_tell(struct diffing *d, const struct diff_step *x, const struc
 	json_set(o, "from", from == NULL ? NULL : json_incref(JSON_ITER(from)));
 	json_set(o, "to", to == NULL ? NULL : json_incref(JSON_ITER(to)));
 	change_tell(o, arena_printf(d->a, "%s: %s changed from %s to %s", step_title(y->json),
-			   label, value_words(d->a, from), value_words(d->a, to)));
+			   label, value_words(d->a, value_named(x->json, path, from)),
+			   value_words(d->a, value_named(y->json, path, to))));
 }
 
 static void members_compare(struct diffing *d, const struct diff_step *x, const struct diff_step *y,
@@ -236,7 +247,7 @@ static void members_compare(struct diffing *d, const struct diff_step *x, const 
 		const json_t *a = json_object_get(from, key), *b = json_object_get(to, key);
 		const char *path = *within == '\0' ? key : arena_printf(d->a, "%s.%s", within, key);
 
-		if ((is_absent(a) && is_absent(b)) ||
+		if ((is_absent(a) && is_absent(b)) || strcmp(path, STEP_INPUT_NAMES) == 0 ||
 		    (a != NULL && b != NULL && steps_equal(a, b)) || member_is_list(path))
 			continue;
 		if (member_is_object(path))

@@ -318,17 +318,54 @@ static bool input_is_ours(const struct input_spec *in)
 	return strcmp(in->name, "idempotencyKey") == 0;
 }
 
+/* The list that an input's values are of, at the chosen connection. */
+static struct chooser input_chooser(const struct flow_form *f, const struct input_spec *in)
+{
+	const char *id = json_str(f->step, "connectionId");
+
+	return (struct chooser){.p = f->p,
+	    .list = in->list,
+	    .connection_id = f->is_posted ? form_text(f, "connectionId")
+			     : id == NULL ? STR("")
+					  : str_from(id),
+	    .is_of_step = true,
+	    .called = json_str(json_object_get(f->step, STEP_INPUT_NAMES), in->name)};
+}
+
+/* What was chosen keeps its name, so that a flow can be read without asking the provider. */
+static void input_read_name(
+    struct flow_form *f, const struct input_spec *in, const json_t *was, const json_t *v)
+{
+	json_t *names = json_object_get(f->step, STEP_INPUT_NAMES);
+	struct chooser c = input_chooser(f, in);
+	const char *name;
+
+	if (in->list == NULL ||
+	    (c.called != NULL && was != NULL && v != NULL && json_equal(was, v)))
+		return;
+	name = v == NULL || !json_is_string(v) || has_template(v)
+		   ? NULL
+		   : chooser_name(f->r, &c, value_text(f->r->a, v));
+	if (name != NULL)
+		json_set_str(member(f->step, STEP_INPUT_NAMES), in->name, name);
+	else if (names != NULL)
+		json_object_del(names, in->name);
+	if (names != NULL && json_object_size(names) == 0)
+		json_object_del(f->step, STEP_INPUT_NAMES);
+}
+
 static void inputs_read(struct flow_form *f)
 {
 	json_t *mapping = member(f->step, "inputMapping");
 
 	for (size_t i = 0; i < f->act->ninputs; i++) {
 		const struct input_spec *in = &f->act->inputs[i];
-		json_t *v;
+		json_t *was = json_object_get(mapping, in->name), *v;
 
 		if (input_is_ours(in))
 			continue;
-		v = input_read(f, in, json_object_get(mapping, in->name));
+		v = input_read(f, in, was);
+		input_read_name(f, in, was, v);
 		if (v == NULL)
 			json_object_del(mapping, in->name);
 		else
@@ -650,11 +687,8 @@ static bool input_is_main(const struct input_spec *in)
 static int input_list(struct flow_form *f, const struct input_spec *in, struct str current,
     json_t *o, struct err *err)
 {
-	const char *id = json_str(f->step, "connectionId");
-	struct chooser c = {f->p, in->list, id == NULL ? STR("") : str_from(id), true};
+	struct chooser c = input_chooser(f, in);
 
-	if (f->is_posted)
-		c.connection_id = form_text(f, "connectionId");
 	return chooser_show(f->r, &c, current, o, err);
 }
 

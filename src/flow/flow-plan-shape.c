@@ -3,6 +3,8 @@
 #include "base/buf.h"
 #include "flow/flow-plan.h"
 
+#define INPUT_NAMES_MOST 50
+
 static const char *reader_place(const struct planning *p)
 {
 	return arena_strdup(p->a, p->in->at);
@@ -16,6 +18,7 @@ static const struct json_member step_members[] = {
     {"name", READ_TEXT, 0, .need = READ_NULLABLE, .max = LIMIT_NAME_BYTES, .flags = READ_PLAIN},
     {"config", READ_OBJECT, 0, .need = READ_NULLABLE},
     {"inputMapping", READ_OBJECT, 0, .need = READ_NULLABLE},
+    {STEP_INPUT_NAMES, READ_OBJECT, 0, .need = READ_NULLABLE, .max = INPUT_NAMES_MOST},
     {"providerType", READ_TEXT, 0, .need = READ_NULLABLE, .max = LIMIT_TYPE_BYTES},
     {"actionName", READ_TEXT, 0, .need = READ_NULLABLE, .max = LIMIT_TYPE_BYTES},
     {"connectionId", READ_TEXT, 0, .need = READ_NULLABLE, .max = 36},
@@ -23,11 +26,31 @@ static const struct json_member step_members[] = {
     {"onError", READ_TEXT, 0, .need = READ_NULLABLE},
     {"errorSteps", READ_LIST, 0, .need = READ_NULLABLE}};
 
+/* What values of inputs are called: for people alone, so no more than that it is texts. */
+static void shape_input_names(struct planning *p, const json_t *step)
+{
+	static const struct json_member name = {
+	    "", READ_TEXT, .max = LIMIT_NAME_BYTES, .flags = READ_PLAIN};
+	size_t mark = json_reader_enter(p->in, STEP_INPUT_NAMES);
+	struct str ignored;
+	const char *key;
+	json_t *v;
+
+	json_object_each(json_object_get(step, STEP_INPUT_NAMES), key, v) {
+		size_t inner = json_reader_enter(p->in, key);
+
+		(void)json_read_value(p->in, v, &name, &ignored);
+		json_reader_leave(p->in, inner);
+	}
+	json_reader_leave(p->in, mark);
+}
+
 /* The members that a step may have: an object of them alone. */
 static bool step_is_object(struct planning *p, const json_t *v)
 {
-	static const char *const keys[] = {"kind", "name", "config", "inputMapping", "providerType",
-	    "actionName", "connectionId", "retry", "onError", "errorSteps", NULL};
+	static const char *const keys[] = {"kind", "name", "config", "inputMapping",
+	    STEP_INPUT_NAMES, "providerType", "actionName", "connectionId", "retry", "onError",
+	    "errorSteps", NULL};
 	union {
 		struct str text;
 		json_t *json;
@@ -38,6 +61,7 @@ static bool step_is_object(struct planning *p, const json_t *v)
 		return false;
 	for (size_t i = 0; i < sizeof(step_members) / sizeof(*step_members); i++)
 		(void)json_read_member(p->in, v, &step_members[i], &ignored);
+	shape_input_names(p, v);
 	return p->in->faults == faults;
 }
 

@@ -112,10 +112,12 @@ static const struct action *action_of(
 					       : provider_find_open_action(*p, str_from(s->action));
 }
 
-/* Provider or connection, and the first two inputs that were filled in. */
+/* Provider or connection, and the first two inputs that were filled in; what was chosen goes by its
+ * name. */
 static const char *words_action(const struct flow_words *w, const struct flow_step *s)
 {
-	const json_t *mapping = json_object_get(s->json, "inputMapping");
+	const json_t *mapping = json_object_get(s->json, "inputMapping"),
+		     *names = json_object_get(s->json, STEP_INPUT_NAMES);
 	struct buf *b = buf_new(w->a, LINE_BYTES);
 	const struct provider *p;
 	const struct action *act = action_of(w, s, &p);
@@ -128,13 +130,14 @@ static const char *words_action(const struct flow_words *w, const struct flow_st
 				  : json_str(json_object_get(w->connections, connection), "name");
 	buf_str(b, name != NULL ? name : provider_display_name(p));
 	for (size_t i = 0; act != NULL && i < act->ninputs && n < 2; i++) {
-		const char *text =
-		    json_scalar_text(w->a, json_object_get(mapping, act->inputs[i].name));
+		const char *input = act->inputs[i].name,
+			   *text = json_scalar_text(w->a, json_object_get(mapping, input)),
+			   *called = json_str(names, input);
 
 		if (text == NULL || *text == '\0')
 			continue;
 		buf_printf(b, "%s%s: %s", n++ == 0 ? " – " : ", ", act->inputs[i].label,
-		    template_words(w->a, str_from(text), SHOWN));
+		    called != NULL ? called : template_words(w->a, str_from(text), SHOWN));
 	}
 	return buf_ok(b) ? b->p : "";
 }

@@ -13,6 +13,10 @@
 #include "db/db.h"
 #include "expr/expr.h"
 
+/* A member of a step for people alone: {"channel": "#sales"} is what the value of an input is
+ * called at the provider, which lists it (flow-chooser.h). */
+#define STEP_INPUT_NAMES "inputNames"
+
 struct app;
 struct flow_step;
 struct table_op;

@@ -45,7 +45,10 @@ int trigger_page_list(struct req *r)
 		list_row(r, flows, row);
 	chrome_slice(r, &s, data);
 	json_set_bool(data, "can_write", page_may_write(r));
-	return chrome_page(r, 200, "triggers", "Triggers", "flow/triggers", json_incref(data));
+	json_set_bool(data, "on_flows", false);
+	json_set_bool(data, "on_triggers", true);
+	json_set_bool(data, "sees_triggers", true);
+	return chrome_page(r, 200, "flows", "Triggers", "flow/triggers", json_incref(data));
 }
 
 /* ---- the form -------------------------------------------------------------------------------- */
@@ -125,8 +128,8 @@ static int page_show(struct trigger_page *p, int status)
 	if (p->found != NULL)
 		json_set(data, "found", json_incref(p->found));
 	page_add_wrong(r, data);
-	return chrome_page(r, status, "triggers", is_new ? "New trigger" : "Trigger",
-	    "flow/trigger", json_incref(data));
+	return chrome_page(r, status, "flows", is_new ? "New trigger" : "Trigger", "flow/trigger",
+	    json_incref(data));
 }
 
 /* Looks whether it can be so, without storing it: what a form shows before it is saved. */
@@ -181,8 +184,7 @@ int trigger_page_new(struct req *r)
 	if (p.t.kind != NULL)
 		return page_show(&p, 200);
 	data = flow_page_head(r, &p.f, "steps");
-	return chrome_page(
-	    r, 200, "triggers", "New trigger", "flow/trigger-kinds", json_incref(data));
+	return chrome_page(r, 200, "flows", "New trigger", "flow/trigger-kinds", json_incref(data));
 }
 
 int trigger_page_new_post(struct req *r)
@@ -283,7 +285,7 @@ int trigger_page_delete(struct req *r)
 	json_set_str(data, "words",
 	    flow_trigger_words(r->app, r->a, json_own(r->a, trigger_json(r->a, &p.t))));
 	return chrome_page(
-	    r, 200, "triggers", "Delete a trigger", "flow/trigger-delete", json_incref(data));
+	    r, 200, "flows", "Delete a trigger", "flow/trigger-delete", json_incref(data));
 }
 
 int trigger_page_delete_post(struct req *r)

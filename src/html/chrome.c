@@ -49,7 +49,7 @@ void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)
 	struct str text =
 	    utf8_clean(r->a, str_from(arena_vprintf(r->a, fmt, ap)), FLASH_TEXT_BYTES);
 	va_end(ap);
-	buf_chr(message, strcmp(kind, "error") == 0 ? 'e' : 'o');
+	buf_chr(message, kind[0]);
 	buf_add(message, text.p, text.n);
 	flash_mac(r, (struct str){message->p, message->len}, mac);
 	buf_add(sealed, mac, MAC_BYTES);
@@ -79,6 +79,7 @@ static json_t *flash_take(struct req *r)
 		return NULL;
 	flash = json_object();
 	json_set_bool(flash, "is_error", message.p[0] == 'e');
+	json_set_bool(flash, "is_note", message.p[0] == 'n');
 	json_set_strn(flash, "text", (struct str){message.p + 1, message.n - 1});
 	return flash;
 }
@@ -374,6 +375,7 @@ int chrome_problem_page(struct req *r, int status, const char *title, const char
 	json_set_int(data, "status", status);
 	json_set_str(data, "detail", detail);
 	json_set_str(data, "request_id", r->id);
+	json_set_str(data, "support", r->app->config == NULL ? NULL : r->app->config->support);
 	json_set_str(data, "heading", heading);
 	json_set_str(data, "back_href",
 	    nav == NULL         ? "/admin/dashboard"
@@ -399,7 +401,9 @@ static void chrome_add_parameter(struct buf *b, bool *is_first, struct str name,
 	percent_encode(b, value);
 }
 
-const char *chrome_link(struct req *r, const char *name, struct str value)
+/* without: names that are left out, up to NULL. */
+static const char *chrome_link_without(
+    struct req *r, const char *const *without, const char *name, struct str value)
 {
 	struct buf *b = buf_new(r->a, 4 * LIMIT_URL_BYTES);
 	bool is_first = true;
@@ -407,13 +411,51 @@ const char *chrome_link(struct req *r, const char *name, struct str value)
 	buf_add(b, r->path.p, r->path.n);
 	for (size_t i = 0; i < r->query.n; i++) {
 		const struct http_pair *p = &r->query.v[i];
-		if (p->value.n > 0 && !str_is(p->name, name) && !str_is(p->name, "cursor") &&
-		    !str_is(p->name, "page"))
+		const char *const *w = without;
+
+		while (*w != NULL && !str_is(p->name, *w))
+			w++;
+		if (p->value.n > 0 && *w == NULL)
 			chrome_add_parameter(b, &is_first, p->name, p->value);
 	}
 	if (value.n > 0)
 		chrome_add_parameter(b, &is_first, str_from(name), value);
 	return buf_ok(b) ? b->p : "?";
+}
+
+const char *chrome_link(struct req *r, const char *name, struct str value)
+{
+	return chrome_link_without(
+	    r, (const char *const[]){name, "cursor", "page", NULL}, name, value);
+}
+
+/* ---- days ----------------------------------------------------------------------------------- */
+
+static const char *chrome_day_text(struct req *r, int64_t at_us)
+{
+	char *text = arena_alloc(r->a, CLOCK_TEXT);
+
+	clock_day_text(text, clock_day(zone_local_us(r->actor.zone, at_us)));
+	return text;
+}
+
+void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t *data)
+{
+	const size_t day = sizeof("2026-03-07") - 1;
+	const bool is_part = (from.is_given && req_query(r, "from").n != day) ||
+			     (to.is_given && req_query(r, "to").n != day);
+	json_t *part = is_part ? json_object() : json_null();
+
+	json_set_str(data, "from", from.is_given ? chrome_day_text(r, from.us) : NULL);
+	json_set_str(data, "to", to.is_given ? chrome_day_text(r, to.us - 1) : NULL);
+	json_set(data, "part_of_day", part);
+	if (!is_part)
+		return;
+	json_set_time(part, "from", from.us);
+	json_set_time(part, "to", to.us);
+	json_set_str(part, "href",
+	    chrome_link_without(r, (const char *const[]){"from", "to", "cursor", "page", NULL}, "",
+		(struct str){NULL, 0}));
 }
 
 static void chrome_add_choice(

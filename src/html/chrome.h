@@ -16,7 +16,8 @@ int chrome_settings(struct req *r, int status, const char *part, const char *tit
  * ("problem" for none), "wrong_fields" their labels (of a name that does not tell, a row of
  * wrong_labels), and the page's title says that there is an error. msg as in struct err. */
 void chrome_wrong(struct req *r, json_t *data, const char *field, const char *msg);
-/* A message shown once on the next page (signed cookie). kind: "ok" or "error". */
+/* A message shown once on the next page (signed cookie). kind: "ok", "error", or "note" for what is
+ * neither. */
 void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 int chrome_problem_page(struct req *r, int status, const char *title, const char *detail);
@@ -43,6 +44,10 @@ struct chrome_badge {
 /* The address of this page (path and query) with one query parameter set to value, or left out when
  * value is {NULL,0}; cursor and page are always left out. Arena-owned. For filters and paging. */
 const char *chrome_link(struct req *r, const char *name, struct str value);
+/* Of a list that is filtered by days (FILTER_FROM, FILTER_UNTIL): adds "from" and "to" for its
+ * fields, which know days alone, and "part_of_day" for parts/part-of-day.html where the filter is
+ * of less than days, as links of charts are. */
+void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t *data);
 /* A filter as links or options: [{value,label,href,is_current}], "All" first. */
 json_t *chrome_choices(struct req *r, const char *name, const struct word *words);
 /* Adds what a list's page and parts/paging show of a slice: rows, has_rows, is_later_page,

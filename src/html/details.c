@@ -2,8 +2,9 @@
  * small tables, what is empty folded away. The raw form stands elsewhere: this leaves out quotes,
  * nulls, and what is said twice (adId and ad_id of one value).
  *
- *	scalars of the object        dl of label and value
- *	its objects                  a part with a heading, the same again, to DEPTH
+ *	scalars of the object        dl of label and value, ids last
+ *	its objects                  a part with a heading, the same again, to DEPTH; it
+ *	                             stands above the scalars where it alone has what is known
  *	its lists of objects         a table of at most COLUMNS and ROWS
  *	what was sent raw beside it  folded, since its answers stand above already
  *	nulls, "", [], {}            counted and named at the end */
@@ -124,7 +125,7 @@ static void escape_plain(struct details *d, const json_t *v)
 
 	buf_init(&text, LIMIT_PAGE_BYTES);
 	(void)filter_text(is_scalar(v) ? FILTER_NONE : FILTER_JSON, v, d->when, &text);
-	html_text(d->out, utf8_cut((struct str){text.p, text.len}, LONG_BYTES));
+	html_breaks(d->out, utf8_cut((struct str){text.p, text.len}, LONG_BYTES));
 	buf_fini(&text);
 }
 
@@ -141,7 +142,7 @@ static void link_to(struct details *d, const char *scheme, struct str target, st
 	buf_printf(d->out, "<a href=\"%s", scheme);
 	html_attr(d->out, target);
 	buf_str(d->out, "\">");
-	html_text(d->out, text);
+	html_breaks(d->out, text);
 	buf_str(d->out, "</a>");
 }
 
@@ -430,6 +431,18 @@ static bool is_said_before(const struct member *v, size_t i)
 	return false;
 }
 
+/* leadId, lead_id, id: of use to programs. */
+static bool key_is_id(const char *key)
+{
+	size_t n = strlen(key);
+
+	return n >= 2 && strcasecmp(key + n - 2, "id") == 0 &&
+	       (n == 2 || !isalpha((unsigned char)key[n - 3]) ||
+		   (key[n - 2] == 'I' && islower((unsigned char)key[n - 3])));
+}
+
+#define RANK_ID (SIZE_MAX - 1)
+
 static size_t members_of(const json_t *o, struct member *v)
 {
 	size_t n = 0;
@@ -439,7 +452,7 @@ static size_t members_of(const json_t *o, struct member *v)
 	json_object_each((json_t *)o, key, value) {
 		size_t rank = key_place(key, first_words);
 
-		rank = key_is_one_of(key, raw_words) ? SIZE_MAX : rank;
+		rank = key_is_one_of(key, raw_words) ? SIZE_MAX : key_is_id(key) ? RANK_ID : rank;
 		v[n] = (struct member){key, value, rank, n, false};
 		n++;
 	}
@@ -451,14 +464,10 @@ static size_t members_of(const json_t *o, struct member *v)
 	return n;
 }
 
-static void details_object(struct details *d, const json_t *o, int depth)
+static void details_rows(struct details *d, const json_t *o, const struct member *v, size_t n)
 {
-	struct member *v = calloc(json_object_size(o) + 1, sizeof(*v));
-	size_t n, rows = 0;
+	size_t rows = 0;
 
-	if (v == NULL)
-		abort();
-	n = members_of(o, v);
 	for (size_t i = 0; i < n; i++) {
 		if (is_empty(v[i].value)) {
 			note_empty(d, v[i].key);
@@ -470,8 +479,51 @@ static void details_object(struct details *d, const json_t *o, int depth)
 	}
 	if (rows > 0)
 		buf_str(d->out, "</dl>");
+}
+
+static bool object_has_known(const json_t *o)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_each((json_t *)o, key, value)
+		if (is_scalar(value) && !is_empty(value) && key_is_one_of(key, first_words))
+			return true;
+	return false;
+}
+
+/* The part that says what people look for, where the object itself has ids and the like alone: the
+ * properties of a contact. */
+static const struct member *details_main_part(const json_t *o, const struct member *v, size_t n)
+{
+	if (object_has_known(o))
+		return NULL;
 	for (size_t i = 0; i < n; i++)
-		if (!is_empty(v[i].value) && is_part(v[i].value))
+		if (json_is_object(v[i].value) && v[i].rank != SIZE_MAX &&
+		    object_has_known(v[i].value))
+			return &v[i];
+	return NULL;
+}
+
+static void details_object(struct details *d, const json_t *o, int depth)
+{
+	struct member *v = calloc(json_object_size(o) + 1, sizeof(*v));
+	const struct member *main_part;
+	size_t n;
+
+	if (v == NULL)
+		abort();
+	n = members_of(o, v);
+	main_part = details_main_part(o, v, n);
+	if (main_part != NULL)
+		details_part(d, main_part, depth);
+	if (main_part != NULL)
+		buf_str(d->out, "<div class=\"part\">");
+	details_rows(d, o, v, n);
+	if (main_part != NULL)
+		buf_str(d->out, "</div>");
+	for (size_t i = 0; i < n; i++)
+		if (!is_empty(v[i].value) && is_part(v[i].value) && &v[i] != main_part)
 			details_part(d, &v[i], depth);
 	free(v);
 }

@@ -1,6 +1,8 @@
 /* Escapers, named by context. */
 #include "html/html.h"
 
+#include <string.h>
+
 void html_text(struct buf *b, struct str s)
 {
 	size_t from = 0;
@@ -18,6 +20,26 @@ void html_text(struct buf *b, struct str s)
 	}
 	if (from < s.n)
 		buf_add(b, s.p + from, s.n - from);
+}
+
+static bool is_digit_at(struct str s, size_t i)
+{
+	return i < s.n && s.p[i] >= '0' && s.p[i] <= '9';
+}
+
+void html_breaks(struct buf *b, struct str s)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i + 1 < s.n; i++) {
+		if (s.p[i] == '\0' || strchr("@._/", s.p[i]) == NULL || s.p[i + 1] == ' ' ||
+		    s.p[i + 1] == '/' || (i > 0 && is_digit_at(s, i - 1) && is_digit_at(s, i + 1)))
+			continue;
+		html_text(b, (struct str){s.p + from, i + 1 - from});
+		buf_str(b, "<wbr>");
+		from = i + 1;
+	}
+	html_text(b, (struct str){s.p + from, s.n - from});
 }
 
 static const char *attr_entity(char c)

@@ -132,8 +132,9 @@ static int template_compile_value(struct template_compiler *c, struct str text, 
 			return template_compile_fail(
 			    c, c->at, "a filter is unknown, or there is more than one");
 	}
-	if (op->filter == FILTER_TREE && op->escape != HTML_ESCAPE_TEXT)
-		return template_compile_fail(c, c->at, "the filter tree makes elements");
+	if ((op->filter == FILTER_TREE || op->filter == FILTER_BREAKS) &&
+	    op->escape != HTML_ESCAPE_TEXT)
+		return template_compile_fail(c, c->at, "this filter makes elements");
 	if (!is_raw)
 		return 0;
 	/* Markup made by svg.h goes by names that say so; nothing else is ever raw. */

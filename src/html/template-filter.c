@@ -19,6 +19,7 @@ static const struct {
     {"seconds", FILTER_SECONDS},
     {"date", FILTER_DATE},
     {"ago", FILTER_AGO},
+    {"moment", FILTER_MOMENT},
     {"number", FILTER_NUMBER},
     {"bytes", FILTER_BYTES},
     {"duration", FILTER_DURATION},
@@ -28,6 +29,7 @@ static const struct {
     {"query", FILTER_QUERY},
     {"words", FILTER_WORDS},
     {"count", FILTER_COUNT},
+    {"breaks", FILTER_BREAKS},
 };
 
 bool filter_parse(struct str name, enum template_filter *out)
@@ -44,7 +46,7 @@ bool filter_parse(struct str name, enum template_filter *out)
 bool filter_is_markup(enum template_filter f)
 {
 	return f == FILTER_TIME || f == FILTER_SECONDS || f == FILTER_DATE || f == FILTER_AGO ||
-	       f == FILTER_TREE || f == FILTER_DETAILS;
+	       f == FILTER_MOMENT || f == FILTER_TREE || f == FILTER_DETAILS || f == FILTER_BREAKS;
 }
 
 static struct str value_string(const json_t *v)
@@ -146,10 +148,18 @@ static void filter_time_title(
 	buf_str(out, offset);
 }
 
+static void filter_clock_text(const struct civil *c, bool with_seconds, struct buf *out)
+{
+	buf_printf(out, "%02d:%02d", c->hour, c->minute);
+	if (with_seconds)
+		buf_printf(out, ":%02d", c->second);
+}
+
 /* As short as the day allows: "14:30", "Yesterday 14:30", "28 Nov", "28 Nov 2025"; of a bare date
- * "Today". It stays true in a page that stays open. */
-static void filter_ago_text(
-    const struct civil *c, bool is_day, const struct template_when *when, struct buf *out)
+ * "Today". To the second: "14:30:05", "28 Nov 14:30:05". It stays true in a page that stays
+ * open. */
+static void filter_ago_text(const struct civil *c, bool is_day, bool with_seconds,
+    const struct template_when *when, struct buf *out)
 {
 	static const char *const day_names[] = {"Yesterday", "Today", "Tomorrow"};
 	int64_t now_us = zone_local_us(when->zone, when->now_us);
@@ -159,21 +169,27 @@ static void filter_ago_text(
 	if (days >= -1 && days <= 1) {
 		if (is_day || days != 0)
 			buf_str(out, day_names[days + 1]);
+		if (!is_day && days != 0)
+			buf_chr(out, ' ');
 		if (!is_day)
-			buf_printf(out, "%s%02d:%02d", days != 0 ? " " : "", c->hour, c->minute);
+			filter_clock_text(c, with_seconds, out);
 		return;
 	}
 	clock_civil(now_us, &now);
 	buf_printf(out, "%d %s", c->day, month_names[c->month - 1]);
 	if (c->year != now.year)
 		buf_printf(out, " %04d", c->year);
+	if (with_seconds && !is_day) {
+		buf_chr(out, ' ');
+		filter_clock_text(c, true, out);
+	}
 }
 
 static void filter_time_as(enum template_filter f, const struct civil *c, bool is_day,
     const struct template_when *when, struct buf *out)
 {
-	if (f == FILTER_AGO)
-		filter_ago_text(c, is_day, when, out);
+	if (f == FILTER_AGO || f == FILTER_MOMENT)
+		filter_ago_text(c, is_day, f == FILTER_MOMENT, when, out);
 	else
 		filter_time_text(c,
 		    is_day                ? 0
@@ -195,25 +211,63 @@ static bool filter_as_time(
 	return true;
 }
 
-/* "lead.processed_at", "processedAt" → "Lead processed at", "Processed at" */
+/* Words that programs write small, or as one. */
+static const char *const known_words[][2] = {{"id", "ID"}, {"ids", "IDs"}, {"url", "URL"},
+    {"sku", "SKU"}, {"firstname", "first name"}, {"lastname", "last name"},
+    {"jobtitle", "job title"}, {"dealname", "deal name"}, {"dealstage", "deal stage"},
+    {"lifecyclestage", "lifecycle stage"}};
+
+/* Where the word that begins at i ends: at _ . or blank, or where a large letter follows small
+ * ones. */
+static size_t word_end(struct str s, size_t i)
+{
+	for (size_t k = i; k < s.n; k++) {
+		bool is_hump = k > i && s.p[k] >= 'A' && s.p[k] <= 'Z' && s.p[k - 1] >= 'a' &&
+			       s.p[k - 1] <= 'z' && k + 1 < s.n && s.p[k + 1] >= 'a' &&
+			       s.p[k + 1] <= 'z';
+		if (s.p[k] == '_' || s.p[k] == '.' || s.p[k] == ' ' || is_hump)
+			return k;
+	}
+	return s.n;
+}
+
+/* A word as people write it, within a sentence. */
+static void word_write(struct str word, bool is_hump, struct buf *out)
+{
+	for (size_t i = 0; i < sizeof(known_words) / sizeof(known_words[0]); i++)
+		if (str_ieq(word, str_from(known_words[i][0]))) {
+			buf_str(out, known_words[i][1]);
+			return;
+		}
+	if (is_hump)
+		buf_chr(out, (char)(word.p[0] + ('a' - 'A')));
+	buf_add(out, word.p + is_hump, word.n - is_hump);
+}
+
+/* "lead.processed_at", "processedAt", "lead_id" → "Lead processed at", "Processed at", "Lead ID" */
 static bool filter_as_words(const json_t *v, struct buf *out)
 {
+	size_t begin = out->len, i = 0;
+	struct str s;
+
 	if (!json_is_string(v))
 		return number_plain(v, out);
-	struct str s = value_string(v);
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i] == '_' || s.p[i] == '.' ? ' ' : s.p[i];
-		bool is_hump = c >= 'A' && c <= 'Z' && i > 0 && s.p[i - 1] >= 'a' &&
-			       s.p[i - 1] <= 'z' && i + 1 < s.n && s.p[i + 1] >= 'a' &&
-			       s.p[i + 1] <= 'z';
-		if (i == 0 && c >= 'a' && c <= 'z')
-			c = (char)(c - 32);
-		if (is_hump) {
+	s = value_string(v);
+	while (i < s.n) {
+		size_t end = word_end(s, i);
+		bool is_hump = i > 0 && s.p[i] >= 'A' && s.p[i] <= 'Z' && s.p[i - 1] >= 'a' &&
+			       s.p[i - 1] <= 'z';
+
+		if (is_hump)
 			buf_chr(out, ' ');
-			c = (char)(c + 32);
-		}
-		buf_chr(out, c);
+		if (end > i)
+			word_write((struct str){s.p + i, end - i}, is_hump, out);
+		if (end < s.n && !(s.p[end] >= 'A' && s.p[end] <= 'Z'))
+			buf_chr(out, ' '), end++;
+		i = end;
 	}
+	if (out->len > begin && out->p[begin] >= 'a' && out->p[begin] <= 'z')
+		out->p[begin] = (char)(out->p[begin] - ('a' - 'A'));
 	return true;
 }
 
@@ -234,6 +288,7 @@ bool filter_text(
 	case FILTER_SECONDS:
 	case FILTER_DATE:
 	case FILTER_AGO:
+	case FILTER_MOMENT:
 		return filter_as_time(f, v, when, out);
 	case FILTER_NUMBER:
 		if (!json_is_integer(v))
@@ -271,6 +326,7 @@ bool filter_text(
 		buf_fini(&raw);
 		return ok;
 	}
+	case FILTER_BREAKS:
 	case FILTER_NONE:
 		break;
 	}
@@ -380,11 +436,25 @@ static void tree_node(const char *key, size_t key_n, const json_t *v, int depth,
 	buf_str(out, "</li>");
 }
 
+static bool filter_breaks_markup(const json_t *v, struct buf *out)
+{
+	struct buf raw;
+	bool ok;
+
+	buf_init(&raw, LIMIT_PAGE_BYTES);
+	ok = number_plain(v, &raw);
+	html_breaks(out, (struct str){raw.p, raw.len});
+	buf_fini(&raw);
+	return ok;
+}
+
 bool filter_markup(
     enum template_filter f, const json_t *v, const struct template_when *when, struct buf *out)
 {
 	if (f == FILTER_DETAILS)
 		return details_write(v, when, out);
+	if (f == FILTER_BREAKS)
+		return filter_breaks_markup(v, out);
 	if (f != FILTER_TREE)
 		return filter_time_markup(f, v, when, out);
 	buf_str(out, "<div class=\"tree\">");

@@ -28,6 +28,7 @@ enum template_filter {
 	FILTER_SECONDS,
 	FILTER_DATE,
 	FILTER_AGO,
+	FILTER_MOMENT,
 	FILTER_NUMBER,
 	FILTER_BYTES,
 	FILTER_DURATION,
@@ -37,6 +38,7 @@ enum template_filter {
 	FILTER_QUERY,
 	FILTER_WORDS,
 	FILTER_COUNT,
+	FILTER_BREAKS,
 };
 
 struct template_op {

@@ -11,9 +11,11 @@
  *   {{!comment}}
  *   {{path|filter}}   filters: time (ISO text → <time> element), seconds (the same with them),
  *                     date, ago (as short as the day allows: "14:30", "Yesterday 14:30", "28 Nov"),
+ *                     moment (the same to the second, also of other days),
  *                     number (1,234), bytes, duration (of microseconds), json (pretty text), tree
  *                     (JSON as folding lists), details (JSON as labels and values), query
  *                     (percent-encoded), words (some_name → Some name), count (length),
+ *                     breaks (text that may break behind @ . _ and /),
  *                     default:TEXT; time and its like are plain text within attributes, and show
  *                     the zone whose name is the member "_zone" of the data
  * Look-up walks outwards through enclosing sections. Strict mode (tests) makes an absent value an

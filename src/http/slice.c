@@ -122,6 +122,20 @@ struct http_pairs filter_pairs(struct arena *a, const struct list *l, const void
 	return out;
 }
 
+const char *filter_query(struct arena *a, const struct list *l, const void *filter)
+{
+	struct http_pairs pairs = filter_pairs(a, l, filter);
+	struct buf *b = buf_new(a, LIMIT_URL_BYTES);
+
+	for (size_t i = 0; i < pairs.n; i++) {
+		buf_str(b, i == 0 ? "" : "&");
+		percent_encode(b, pairs.v[i].name);
+		buf_chr(b, '=');
+		percent_encode(b, pairs.v[i].value);
+	}
+	return buf_ok(b) ? b->p : "";
+}
+
 /* ---- reading ------------------------------------------------------------------------------- */
 
 /* Lengths stand before the values, so that no two sets of filters read alike. */

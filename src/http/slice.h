@@ -51,6 +51,8 @@ void filter_read(struct req *r, const struct list *l, const struct http_pairs *p
  * links carry on. At most FILTER_PAIRS. */
 #define FILTER_PAIRS 32
 struct http_pairs filter_pairs(struct arena *a, const struct list *l, const void *filter);
+/* The same as the query of an address: "status=failed&search=ada", or "". */
+const char *filter_query(struct arena *a, const struct list *l, const void *filter);
 void filter_pair_add(struct http_pairs *out, const char *name, struct str value);
 
 /* ---- cursors ------------------------------------------------------------------------------- */

@@ -66,9 +66,7 @@ static int event_list_show(
 	json_set(data, "connections", json_incref(connections));
 	json_set_strn(data, "status", f->status);
 	json_set_strn(data, "search", f->search);
-	json_set_strn(
-	    data, "from", f->from.is_given ? req_query(r, "from") : (struct str){NULL, 0});
-	json_set_strn(data, "to", f->to.is_given ? req_query(r, "to") : (struct str){NULL, 0});
+	chrome_days(r, f->from, f->to, data);
 	json_set_int(data, "filter_count",
 	    (f->provider_type.n > 0) + !uuid_is_nil(f->connection_id) + f->from.is_given +
 		f->to.is_given);
@@ -157,7 +155,8 @@ static const struct word event_verdicts[] = {
     {EVENT_DUPLICATE,
 	"This event had been received before: it was acknowledged and not processed again."},
     {EVENT_REJECTED,
-	"Its signature was not right, so it was answered with 401 and nothing else happened."},
+	"This request could not be verified, so it was answered with 401 and nothing else"
+	" happened."},
     {EVENT_FAILED,
 	"This event was verified and kept whole, but nothing came of it. Once the cause is"
 	" mended it can be replayed."},
@@ -215,10 +214,13 @@ static void event_flash_replayed(struct req *r, const struct uuid *id)
 	struct err err = ERR_INIT;
 	json_t *event = NULL;
 
-	if (event_get_json(r->app, r->a, &r->actor.account_id, id, &event, &err) != 1 ||
-	    !str_is(str_from(json_str(event, "status")), EVENT_FAILED))
-		chrome_flash(
-		    r, "ok", "Processed again: its records were updated, its leads resumed.");
+	if (event_get_json(r->app, r->a, &r->actor.account_id, id, &event, &err) != 1)
+		chrome_flash(r, "ok", "Processed again.");
+	else if (!str_is(str_from(json_str(event, "status")), EVENT_FAILED))
+		chrome_flash(r, "ok",
+		    "Processed again: %lld item%s taken. A record that says this already stays as "
+		    "it is; a lead that waited goes on.",
+		    (long long)json_int(event, "items"), json_int(event, "items") == 1 ? "" : "s");
 	else
 		chrome_flash(r, "error", "Processed again, and nothing came of it: %s.",
 		    json_str(event, "reason"));
@@ -272,4 +274,51 @@ int event_page_replay_failed(struct req *r)
 	    r, found == 1 ? arena_printf(r->a, "/admin/events?connectionId=%s&status=" EVENT_FAILED,
 				uuid_dup(r->a, id))
 			  : "/admin/events");
+}
+
+/* ---- on the page of a connection ------------------------------------------------------------- */
+
+/* "Lead Ada Lovelace", or how a request ended. */
+static const char *event_came_of(struct req *r, const json_t *event)
+{
+	const json_t *outcome = json_object_get(event, "outcome");
+	const char *more = json_str(outcome, "more");
+
+	return json_str(outcome, "title") == NULL
+		   ? json_str(event, "reason")
+		   : arena_printf(r->a, "%s%s%s", json_str(outcome, "title"),
+			 more == NULL ? "" : " ", more == NULL ? "" : more);
+}
+
+int event_connection_activity(
+    struct req *r, const struct connection *c, json_t *data, struct err *err)
+{
+	const struct event_filter f = {.account_id = c->account_id, .connection_id = c->id};
+	struct slice s = {.limit = CONNECTION_HAPPENINGS_MOST};
+	json_t *event;
+	size_t i;
+
+	if ((r->actor.permissions & PERMIT(WEBHOOKS_VIEW)) == 0)
+		return 0;
+	if (event_list(r->app, r->a, &f, &s, err) == -1 ||
+	    event_effects_add(r, s.rows, EFFECT_OF_ROW_US, err) == -1)
+		return -1;
+	json_array_each(s.rows, i, event) {
+		const char *status = json_str(event, "status"),
+			   *type = json_str(event, "eventType");
+		const struct str word = str_from(status);
+
+		event_add_outcome(r, event);
+		connection_add_happening(data,
+		    &(struct connection_happening){.at = json_str(event, "receivedAt"),
+			.kind = "received",
+			.mark = str_is(word, EVENT_REJECTED) || str_is(word, EVENT_FAILED)
+				    ? "failed"
+				    : "received",
+			.text = type != NULL ? type : "Request",
+			.note = word_label(event_statuses, status),
+			.detail = event_came_of(r, event),
+			.href = arena_printf(r->a, "/admin/events/%s", json_str(event, "id"))});
+	}
+	return 0;
 }

@@ -83,6 +83,9 @@ int event_days_ahead(struct app *app, int32_t *days, struct err *err);
 int event_tell_connections(struct req *r, json_t *connections, struct err *err);
 /* The hook tell_records: the connection of the one of its provider, or of the last change. */
 int event_tell_records(struct req *r, json_t *rows, struct err *err);
+/* The hook connection_activity: its newest events. */
+int event_connection_activity(
+    struct req *r, const struct connection *c, json_t *data, struct err *err);
 int event_page_list(struct req *r);
 int event_page_detail(struct req *r);
 int event_page_replay(struct req *r);

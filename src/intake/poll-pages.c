@@ -178,7 +178,7 @@ int poll_page_act(struct req *r)
 		p.spec = provider_find_poll(p.c->provider, arena_strndup(r->a, name.p, name.n));
 	if (p.spec == NULL)
 		return res_problem(r, 404, "There is no such poll");
-	p.back = arena_printf(r->a, "/admin/connections/%s#polls", uuid_dup(r->a, id));
+	p.back = arena_printf(r->a, "/admin/connections/%s/subscriptions", uuid_dup(r->a, id));
 	if (str_is(act, "run"))
 		return page_edit(&p, &(struct poll_edit){.act = POLL_RUN}, "are asked for now.");
 	if (str_is(act, "pause"))
@@ -198,5 +198,6 @@ int poll_page_cancel(struct req *r)
 
 	return task_answer_cancel_page(r, "such back-fill",
 	    "The back-fill is cancelled. What it has brought stays.",
-	    arena_printf(r->a, "/admin/connections/%.*s#polls", (int)connection.n, connection.p));
+	    arena_printf(
+		r->a, "/admin/connections/%.*s/subscriptions", (int)connection.n, connection.p));
 }

@@ -64,8 +64,10 @@ static void figures_draw(struct req *r, json_t *data, const struct record_day *d
 		json_t *o = json_object();
 
 		clock_day_text(text, day);
-		points[i] = (struct svg_point){
-		    .label = text, .axis = text + strlen("2026-"), .previous = -1};
+		points[i] = (struct svg_point){.label = text,
+		    .axis = text + strlen("2026-"),
+		    .previous = -1,
+		    .now = day == today ? "today" : NULL};
 		for (size_t k = 0; k < n; k++)
 			points[i].value += days[k].day == day ? days[k].count : 0;
 		total += points[i].value;
@@ -73,7 +75,7 @@ static void figures_draw(struct req *r, json_t *data, const struct record_day *d
 		json_set_int(o, "value", points[i].value);
 		json_array_append_new(list, o);
 	}
-	svg_bars(svg, "Leads per day of the last 30 days, UTC", points, DAYS);
+	svg_bars(r->a, svg, "Leads per day of the last 30 days, days of UTC", points, DAYS);
 	json_set_strn(data, "days_svg", (struct str){svg->p, svg->len});
 	json_set_int(data, "leads_30d", total);
 }
@@ -114,6 +116,7 @@ int lead_add_figures(struct req *r, json_t *data, struct err *err)
 		clock_day(clock_now_us()) - (DAYS - 1), &days, &n, err) == -1 ||
 	    figures_add_speed(r, data, err) == -1)
 		return -1;
+	json_set_bool(data, "days_are_utc", r->actor.account_zone != NULL);
 	figures_draw(r, data, days, n);
 	figures_add_sources(r, data, days, n);
 	return 0;

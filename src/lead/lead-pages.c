@@ -75,6 +75,7 @@ const char *lead_page_title(const json_t *lead)
 struct delivery_sum {
 	size_t n, taken, failed, waiting; /* destinations, but those it was not for */
 	const json_t *culprit;            /* the first that failed, for good rather than for now */
+	const json_t *waiter;             /* the last that waits */
 	const char *again_at;             /* the next try, where there is one to come */
 };
 
@@ -96,7 +97,10 @@ static struct delivery_sum deliveries_sum(const json_t *destinations)
 			continue;
 		sum.n++;
 		sum.taken += delivery_is(d, LEAD_SYNC_SUCCESS);
-		sum.waiting += delivery_is(d, LEAD_SYNC_PENDING);
+		if (delivery_is(d, LEAD_SYNC_PENDING)) {
+			sum.waiting++;
+			sum.waiter = d;
+		}
 		if (!delivery_is(d, LEAD_SYNC_FAILED) && !delivery_is(d, LEAD_SYNC_DEAD))
 			continue;
 		sum.failed++;
@@ -137,6 +141,8 @@ static json_t *delivery_chip_of(struct arena *a, const json_t *destinations)
 	if (sum.n > 1)
 		json_set_str(chip, "ratio",
 		    arena_printf(a, "%zu/%zu", sum.failed > 0 ? sum.failed : sum.taken, sum.n));
+	if (sum.failed == 0 && sum.waiting == 1 && sum.taken > 0)
+		json_set_str(chip, "who", json_str(sum.waiter, "name"));
 	if (sum.failed > 0) {
 		json_set_str(chip, "who", json_str(sum.culprit, "name"));
 		json_set_str(chip, "why", json_str(sum.culprit, "lastError"));

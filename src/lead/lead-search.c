@@ -244,8 +244,9 @@ static int window_query(
 	    s->f->sync_status.p != NULL ? &lead_scan_status : &lead_scan, v, n, rows, err);
 }
 
-static int index_query(
-    const struct lead_searching *s, const char *match, struct db_rows *rows, struct err *err)
+/* At most `most` of them, in their order. */
+static int index_query(const struct lead_searching *s, const char *match, size_t most,
+    struct db_rows *rows, struct err *err)
 {
 	struct db_val v[20 + SEARCH_VALUES];
 	size_t n = 0;
@@ -257,8 +258,14 @@ static int index_query(
 	v[n++] = db_name(s->f->sync_status);
 	n += fits_values(s, v + n);
 	n += behind_values(s, v + n);
-	v[n++] = db_int(SEARCH_CANDIDATES);
+	v[n++] = db_int((int64_t)most);
 	return db_query(s->app->db, s->a, &lead_index, v, n, rows, err);
+}
+
+/* Rows that the page still takes, with the one that tells that there are more. */
+static int64_t rows_wanted(const struct lead_searching *s)
+{
+	return s->s->limit + 1 - (int64_t)json_array_size(s->s->rows) + s->skip;
 }
 
 /* ---- the search ---------------------------------------------------------------------------- */
@@ -270,6 +277,7 @@ static int index_ask(struct lead_searching *s, struct err *err)
 	struct err e = ERR_INIT;
 	struct db_rows rows;
 	const char *match;
+	size_t most = search_index_first(rows_wanted(s)), asked;
 	int rc;
 
 	if (search_match_text(s->app, s->a, &s->f->account_id, &s->terms, &s->pace, &match, err) ==
@@ -278,10 +286,12 @@ static int index_ask(struct lead_searching *s, struct err *err)
 	if (match == NULL)
 		return 0;
 	do {
-		if (index_query(s, match, &rows, &e) == -1)
+		asked = most;
+		most = SEARCH_CANDIDATES;
+		if (index_query(s, match, asked, &rows, &e) == -1)
 			return e.code == ERR_TIMEOUT ? 0 : err_set(err, e.code, "%s", e.msg);
 		rc = found_take_all(s, &rows, err);
-	} while (rc == 0 && rows.count == SEARCH_CANDIDATES);
+	} while (rc == 0 && rows.count == asked);
 	return rc == -1 ? -1 : 1;
 }
 
@@ -319,8 +329,7 @@ static int search_one_window(struct lead_searching *s, struct err *err)
 			return rc;
 	}
 	search_pace_next(&s->pace, took_us, rows.count,
-	    (int64_t)(json_array_size(s->s->rows) - before) + skipped - s->skip,
-	    s->s->limit + 1 - (int64_t)json_array_size(s->s->rows) + s->skip);
+	    (int64_t)(json_array_size(s->s->rows) - before) + skipped - s->skip, rows_wanted(s));
 	return 0;
 }
 

@@ -230,8 +230,7 @@ static int url_check_characters(const char *url, struct err *err)
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)url[i] <= ' ' || (unsigned char)url[i] >= 0x7f || url[i] == '\\')
 			return err_set(err, ERR_REFUSED,
-			    "the URL holds a space, a backslash, a control or a non-ASCII "
-			    "character");
+			    "the URL holds a blank or a character that no address has");
 	return 0;
 }
 

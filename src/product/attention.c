@@ -8,6 +8,7 @@
 #include "account/permission.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/zone.h"
 #include "connection/connection-pages.h"
 #include "connection/connection.h"
 #include "connection/oauth.h"
@@ -131,6 +132,7 @@ static int attention_add_endings(struct req *r, json_t *list, struct err *err)
 	if (oauth_ending(r->app, r->a, &r->actor.account_id, &rows, err) == -1)
 		return -1;
 	json_array_each(rows, i, row) {
+		char day[CLOCK_TEXT];
 		const char *id = json_str(row, "id");
 		const char *again =
 		    actor_may(r, PERMIT(CONNECTIONS_WRITE))
@@ -144,9 +146,10 @@ static int attention_add_endings(struct req *r, json_t *list, struct err *err)
 			    "/admin/connections", "See them");
 			break;
 		}
+		clock_day_text(
+		    day, clock_day(zone_local_us(r->actor.zone, json_time(row, "endsAt"))));
 		attention_add(list,
-		    arena_printf(r->a, "The login of %s ends on %.10s", json_str(row, "name"),
-			json_str(row, "endsAt")),
+		    arena_printf(r->a, "The login of %s ends on %s", json_str(row, "name"), day),
 		    again != NULL ? again : arena_printf(r->a, "/admin/connections/%s", id),
 		    again != NULL ? "Connect again" : "See it");
 	}

@@ -71,6 +71,12 @@ static int dashboard_add_today(struct req *r, json_t *data, enum dashboard_metri
 	return 0;
 }
 
+static const char *dashboard_events_address(struct arena *a, int64_t from_us, int64_t to_us)
+{
+	return arena_printf(
+	    a, "/admin/events?from=%s&to=%s", clock_iso_dup(a, from_us), clock_iso_dup(a, to_us));
+}
+
 static int dashboard_add_hours(struct req *r, json_t *data, struct err *err)
 {
 	const struct zone *zone = r->actor.zone;
@@ -88,20 +94,24 @@ static int dashboard_add_hours(struct req *r, json_t *data, struct err *err)
 
 		clock_civil(local, &c);
 		points[i] =
-		    (struct svg_point){.label = arena_printf(r->a, "%02d:%02d", c.hour, c.minute)};
+		    (struct svg_point){.label = arena_printf(r->a, "%02d:%02d", c.hour, c.minute),
+			.now = i == HOURS - 1 ? "now" : NULL};
 		if (dashboard_count(r->app, r->a, &r->actor.account_id, DASHBOARD_EVENTS, from,
 			from + HOUR_US, &points[i].value, err) == -1 ||
 		    dashboard_count(r->app, r->a, &r->actor.account_id, DASHBOARD_EVENTS, before,
 			before + HOUR_US, &points[i].previous, err) == -1)
 			return -1;
 		total += points[i].value;
+		if (points[i].value > 0)
+			points[i].href = dashboard_events_address(r->a, from, from + HOUR_US);
 		json_t *o = json_object();
 		json_set_str(o, "label", points[i].label);
+		json_set_str(o, "href", points[i].href);
 		json_set_int(o, "value", points[i].value);
 		json_set_int(o, "before", points[i].previous);
 		json_array_append_new(hours, o);
 	}
-	svg_bars(svg,
+	svg_bars(r->a, svg,
 	    arena_printf(r->a, "Events per hour of the last 24 hours, %s", zone_name(zone)), points,
 	    HOURS);
 	json_set_strn(data, "hours_svg", (struct str){svg->p, svg->len});

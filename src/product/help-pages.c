@@ -16,7 +16,6 @@ static json_t *help_pages(const struct req *r)
 		if (e->help == NULL || (r->actor.permissions & e->permission) != e->permission)
 			continue;
 		o = json_object();
-		json_set_str(o, "section", e->section);
 		json_set_str(o, "label", e->label);
 		json_set_str(o, "path", e->path);
 		json_set_str(o, "text", e->help);
@@ -32,6 +31,7 @@ int product_page_help(struct req *r)
 
 	json_set(data, "pages", help_pages(r));
 	json_set_str(data, "base_url", r->app->config->base_url);
+	json_set_str(data, "support", r->app->config->support);
 	json_set_str(data, "version", PACKAGE_VERSION);
 	return chrome_page(r, 200, "help", "Help", "product/help", data);
 }

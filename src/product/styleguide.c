@@ -33,14 +33,39 @@ static void styleguide_add_chart(struct req *r, json_t *data)
 		points[i] = (struct svg_point){.label = arena_printf(r->a, "%02zu:00", i + 5),
 		    .value = values[i],
 		    .previous = before[i]};
+		points[i].href = values[i] > 0 ? "#chart" : NULL;
 		json_set_str(hour, "label", points[i].label);
 		json_set_int(hour, "value", values[i]);
 		json_set_int(hour, "before", before[i]);
 		json_array_append_new(hours, hour);
 	}
-	svg_bars(chart, "Events per hour", points, sizeof(points) / sizeof(points[0]));
+	svg_bars(r->a, chart, "Events per hour", points, sizeof(points) / sizeof(points[0]));
 	json_set_strn(data, "chart_svg", (struct str){chart->p, chart->len});
 	json_set(data, "hours", hours);
+}
+
+/* One hour that would flatten all others; and bars of parts. */
+static void styleguide_add_more_charts(struct req *r, json_t *data)
+{
+	static const int64_t values[] = {3, 9, 4, 900, 7, 2};
+	static const struct svg_part parts[SVG_PARTS] = {
+	    {"delivered", "bars-good"}, {"to be tried again", "bars-warn"}, {"failed", "bars-bad"}};
+	static const struct svg_stack stacks[] = {{"1 Mar", "1 Mar", {12, 0, 0}},
+	    {"2 Mar", "2 Mar", {9, 3, 1}}, {"3 Mar", "3 Mar", {4, 0, 6}}};
+	struct svg_point points[sizeof(values) / sizeof(values[0])];
+	struct buf *peak = buf_new(r->a, LIMIT_PAGE_BYTES),
+		   *stack = buf_new(r->a, LIMIT_PAGE_BYTES);
+	const size_t n = sizeof(values) / sizeof(values[0]);
+
+	for (size_t i = 0; i < n; i++)
+		points[i] = (struct svg_point){.label = arena_printf(r->a, "%02zu:00", i + 5),
+		    .value = values[i],
+		    .previous = -1,
+		    .now = i == n - 1 ? "now" : NULL};
+	svg_bars(r->a, peak, "With a peak", points, n);
+	svg_stacks(r->a, stack, "Bars of parts", parts, stacks, sizeof(stacks) / sizeof(stacks[0]));
+	json_set_strn(data, "peak_svg", (struct str){peak->p, peak->len});
+	json_set_strn(data, "stack_svg", (struct str){stack->p, stack->len});
 }
 
 int product_page_styleguide(struct req *r)
@@ -52,6 +77,7 @@ int product_page_styleguide(struct req *r)
 		json_array_append_new(statuses, json_string(*s));
 	json_set(data, "statuses", statuses);
 	styleguide_add_chart(r, data);
+	styleguide_add_more_charts(r, data);
 	sample = json_parse(r->a, str_from(sample_json), &err);
 	json_set(data, "sample", sample != NULL ? json_incref(sample) : json_null());
 	return chrome_page(r, 200, NULL, "Style guide", "product/styleguide", data);

@@ -52,9 +52,6 @@ static const struct chrome_nav product_nav[] = {
 	"together "
 	"here.",
 	"GET /connect/v1/flows"},
-    {"triggers", "Triggers", "/admin/triggers", "start", PERMIT(TRIGGERS_VIEW), NULL, AUTOMATION,
-	"What starts flows: records that arrive, lists that are asked for new items, the clock.",
-	"GET /connect/v1/triggers"},
     {"runs", "Runs", "/admin/task-history", "runs", PERMIT(TASK_HISTORY_VIEW), NULL, AUTOMATION,
 	"Every time a flow ran: what started it, what each step was given and gave, and why it "
 	"failed. Run it again from here once the cause is mended.",
@@ -66,9 +63,6 @@ static const struct chrome_nav product_nav[] = {
 	"How your destinations are, and one line for each lead and destination: whether it was "
 	"taken, and what the destination said.",
 	"GET /connect/v1/crm/deliveries"},
-    {"actions", "Actions", "/admin/actions", "play", PERMIT(ACTIONS_VIEW), NULL, CONNECTED,
-	"What Connect can do at your providers, such as sending a message or making a contact.",
-	"GET /connect/v1/actions"},
     {"events", "Incoming", "/admin/events", "bolt", PERMIT(WEBHOOKS_VIEW), NULL, MONITORING,
 	"Every webhook request as it came, the refused ones too, with what came of it.",
 	"GET /connect/v1/events"},
@@ -80,6 +74,12 @@ static const struct chrome_nav product_nav[] = {
 	"The account, its people and keys, how long data are kept, who did what; and your own "
 	"profile.",
 	"GET /connect/v1/me"},
+    {"flows", "Triggers", "/admin/triggers", NULL, PERMIT(TRIGGERS_VIEW), NULL, NULL,
+	"What starts flows: records that arrive, lists that are asked for new items, the clock.",
+	"GET /connect/v1/triggers"},
+    {"connections", "Actions", "/admin/actions", NULL, PERMIT(ACTIONS_VIEW), NULL, NULL,
+	"What Connect can do at your providers, such as sending a message or making a contact.",
+	"GET /connect/v1/actions"},
     {"records", "Imports", "/admin/imports", NULL, PERMIT(RECORDS_VIEW), .back = NULL},
     {"records", "Records", "/admin/views", NULL, PERMIT(RECORDS_VIEW), .back = "/admin/records"},
     {"deliveries", "Deliveries", "/admin/deliveries", NULL, PERMIT(CRM_VIEW), .back = NULL},
@@ -214,6 +214,8 @@ const struct hooks product_hooks = {
     .tell_connections = event_tell_connections,
     .tell_connection = (tell_connection_fn *const[]){lead_tell_connection, crm_tell_connection,
 	polls_tell_connection, NULL},
+    .connection_activity =
+	(tell_connection_fn *const[]){event_connection_activity, crm_connection_activity, NULL},
     .connection_changed =
 	(connection_changed_fn *const[]){polls_follow_connection, crm_follow_connection, NULL},
     .tell_records = event_tell_records,

@@ -47,6 +47,17 @@ static enum call_class call_obstacle(struct app *app, const struct action_call *
 	return CALL_OK;
 }
 
+/* No longer than the caller waits. */
+static int64_t call_timeout_ms(
+    const struct config *cfg, const struct action_call *k, int64_t timeout_ms)
+{
+	const int64_t most_ms = k->c == NULL ? 0 : k->c->most_ms;
+
+	if (timeout_ms == 0)
+		timeout_ms = cfg->http_timeout_ms;
+	return most_ms > 0 && most_ms < timeout_ms ? most_ms : timeout_ms;
+}
+
 /* What was sent, for people: its beginning, without what is secret. */
 static struct str request_excerpt(const struct action_call *k, const struct http_call *call)
 {
@@ -81,6 +92,7 @@ int action_run(struct app *app, const struct action_call *k, struct http_answer 
 	out->class = call_obstacle(app, k, &req, wire.url, out);
 	if (out->class != CALL_OK)
 		return 0;
+	wire.timeout_ms = call_timeout_ms(app->config, k, wire.timeout_ms);
 	if (http_client_call(app->http, k->a, &wire, ans, &why) == -1)
 		action_read_failure(k, req.http.url, &why, out);
 	else

@@ -231,7 +231,7 @@ static int manifest_settings(struct loader *l, struct provider *p, const json_t 
 		setting_add(l, p,
 		    (struct setting_spec){.key = "externalAccountId",
 			.max = INT64_MAX,
-			.label = "Account id at the provider",
+			.label = "Account ID at the provider",
 			.type = SETTING_TEXT});
 	if (json_object_get(json, "apiOrigin") != NULL)
 		setting_add(l, p,

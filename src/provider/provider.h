@@ -26,6 +26,7 @@ struct access {
 	/* Of a call that may be made again: it goes as Idempotency-Key, unless the manifest names
 	 * that header itself. NULL: none. */
 	const char *call_key;
+	int64_t most_ms; /* a call takes no longer, whatever the manifest says; 0: as it says */
 };
 /* "accessToken" is the connection's, "app.clientSecret" its app's; or NULL. */
 const char *access_credential(const struct access *c, const char *key);

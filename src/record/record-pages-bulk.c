@@ -30,7 +30,7 @@ static const char *plural_ending(int64_t n)
 static void flash_set_runs(struct req *r, int64_t matched, int64_t ran)
 {
 	if (matched == 0)
-		chrome_flash(r, "ok", "No flow is subscribed to this, so none ran.");
+		chrome_flash(r, "note", "No flow is subscribed to this, so none ran.");
 	else
 		chrome_flash(r, "ok", "%" PRId64 " flow%s matched, %" PRId64 " ran.", matched,
 		    plural_ending(matched), ran);
@@ -255,7 +255,8 @@ static int bulk_replay_all(struct req *r, const struct record_browse *b)
 	struct err err = ERR_INIT;
 
 	if (record_replay_all(r, &wish, &err) == 0)
-		chrome_flash(r, "ok", "The flows run again for all that match.");
+		chrome_flash(
+		    r, "ok", "The flows run again for all that match. Reload for progress.");
 	else
 		chrome_flash(r, "error", "The flows could not be run again. Try later.");
 	return res_redirect(r, record_browse_link(b));
@@ -283,7 +284,11 @@ static int bulk_delete_all(struct req *r, const struct record_browse *b, int64_t
 	(void)str_to_i64(req_form(r, "expected"), 0, INT64_MAX, &n);
 	if (record_delete_all(r, record_browse_filter_json(b), asked_us, n, &err) == -1)
 		return res_error(r, &err);
-	chrome_flash(r, "ok", "They are being deleted. Reload for progress.");
+	if (n > 0)
+		chrome_flash(r, "ok", "Deleting %" PRId64 " record%s. Reload for progress.", n,
+		    plural_ending(n));
+	else
+		chrome_flash(r, "ok", "Deleting them. Reload for progress.");
 	return res_redirect(r, record_browse_link(b));
 }
 

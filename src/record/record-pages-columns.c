@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/path.h"
 #include "record/record-pages.h"
 #include "record/record-paths.h"
@@ -452,6 +453,8 @@ static const char *column_class(const struct column_list *l, const char *path, c
 {
 	static const char *const emails[] = {"email", "emailAddress", NULL};
 	static const char *const phones[] = {"phone", "phoneNumber", "mobile", NULL};
+	static const char *const amounts[] = {
+	    "amount", "total", "totalPrice", "subtotal", "price", "balance", "revenue", NULL};
 	const char *word = record_path_last_step(path);
 	size_t numbers = 0, times = 0;
 
@@ -464,10 +467,16 @@ static const char *column_class(const struct column_list *l, const char *path, c
 
 		if (value == NULL || json_is_null(value))
 			continue;
-		if (!json_is_number(value) && !value_is_time(value))
+		bool is_number =
+		    json_is_number(value) ||
+		    (amounts[word_place(amounts, word)] != NULL && json_is_string(value) &&
+			number_is(
+			    (struct str){json_string_value(value), json_string_length(value)}));
+
+		if (!is_number && !value_is_time(value))
 			return "text";
-		numbers += json_is_number(value);
-		times += !json_is_number(value);
+		numbers += is_number;
+		times += !is_number;
 	}
 	return numbers > 0 && times > 0 ? "text"
 	       : numbers > 0            ? "number"
@@ -581,16 +590,18 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 		columns_choose(&l, seen, rows);
 	}
 	for (i = 0; i < json_array_size(l.paths); i++) {
-		const char *path = json_string_value(json_array_get(l.paths, i));
+		const char *path = json_string_value(json_array_get(l.paths, i)),
+			   *class = column_class(&l, path, rows);
+		bool is_slim = strcmp(class, "number") == 0 || strcmp(class, "date") == 0;
 		json_t *o = json_object();
 
 		json_set_str(o, "path", path);
 		json_set_str(o, "label", column_label(l.a, l.paths, i));
 		json_set_str(o, "class",
-		    arena_printf(l.a, "%s%s", column_class(&l, path, rows),
-			(l.any == NULL && !is_usual) || i == 0 ? ""
-			: i == 1                               ? " c-less"
-							       : " c-extra"));
+		    arena_printf(l.a, "%s%s", class,
+			(l.any == NULL && !is_usual) || i == 0 || (i == 1 && is_slim) ? ""
+			: i == 1 || is_slim                                           ? " c-less"
+					    : " c-extra"));
 		json_array_append_new(shown, o);
 	}
 	json_array_each(rows, i, row)

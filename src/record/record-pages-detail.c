@@ -81,6 +81,59 @@ static void activity_tell_change(struct req *r, json_t *entry, const json_t *tim
 	json_set_bool(entry, "is_long", n > CHANGES_OPEN);
 }
 
+static json_t *change_of_path(json_t *changes, const char *path)
+{
+	json_t *change;
+	size_t i;
+
+	json_array_each(changes, i, change)
+		if (strcmp(json_str(change, "path"), path) == 0)
+			return change;
+	return NULL;
+}
+
+/* Takes the changes of an older entry into those of a newer one: of each path what was before both
+ * and is after both. */
+static void changes_join(json_t *newer, const json_t *older)
+{
+	for (size_t i = 0; i < json_array_size(older); i++) {
+		json_t *change = json_array_get(older, i), *known;
+
+		known = change_of_path(newer, json_str(change, "path"));
+		if (known == NULL) {
+			json_array_append(newer, change);
+			continue;
+		}
+		json_object_del(known, "before");
+		if (json_object_get(change, "before") != NULL)
+			json_set(known, "before", json_incref(json_object_get(change, "before")));
+	}
+}
+
+/* What one request changed bit by bit is one entry, as of the last of them; where it made the
+ * record, that. The history is newest first, and its own. */
+static json_t *history_by_request(struct arena *a, json_t *history)
+{
+	json_t *out = json_own(a, json_array()), *entry, *last = NULL;
+	size_t i;
+
+	json_array_each(history, i, entry) {
+		const char *event_id = json_str(entry, "eventId");
+		json_t *changes = json_object_get(entry, "changes");
+
+		if (last == NULL || event_id == NULL || json_str(last, "eventId") == NULL ||
+		    strcmp(event_id, json_str(last, "eventId")) != 0) {
+			json_array_append(out, entry);
+			last = entry;
+		} else if (json_array_size(changes) == 0) {
+			json_array_clear(json_object_get(last, "changes"));
+		} else {
+			changes_join(json_object_get(last, "changes"), changes);
+		}
+	}
+	return out;
+}
+
 /* What is otherwise now than at a time: of each path the value before its first change since, and
  * the one after its last. */
 static json_t *changes_since(struct arena *a, const json_t *history, int64_t at_us)
@@ -235,6 +288,7 @@ static int detail_show_activity(struct req *r, json_t *data, json_t *history, js
 		json_set(data, "since", json_incref(since));
 		json_set_bool(data, "has_since", json_array_size(since) > 0);
 	}
+	history = history_by_request(r->a, history);
 	json_array_each(history, i, entry)
 		activity_tell_change(r, entry, timeline);
 	activity_link_past(r, history, record_address(r, json_object_get(data, "record")), at);
@@ -285,6 +339,7 @@ static int detail_tell_sender(struct req *r, json_t *record, struct err *err)
 	if (r->app->hooks.tell_records != NULL && r->app->hooks.tell_records(r, rows, err) == -1)
 		return -1;
 	name = json_str(record, "connectionName");
+	connection_tell_kind(record);
 	json_set_str(record, "sender", name != NULL ? name : json_str(record, "providerName"));
 	json_set_str(record, "origin",
 	    str_is(str_from(json_str(record, "source")), RECORD_SOURCE_WEBHOOK)

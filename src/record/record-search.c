@@ -161,6 +161,11 @@ bool search_pace_is_over(const struct search_pace *p)
 	return clock_mono_us() >= p->until_us;
 }
 
+size_t search_index_first(int64_t wanted)
+{
+	return (size_t)int_between(1, wanted, SEARCH_CANDIDATES);
+}
+
 bool search_pace_may_ask(const struct search_pace *p, size_t found)
 {
 	return found == 0 || (p->window >= p->widest && found < SEARCH_FEW);
@@ -283,6 +288,12 @@ static void search_move_to(struct record_searching *s, int64_t at_us, struct uui
 {
 	s->at.from_us = at_us;
 	s->at.from_id = id;
+}
+
+/* Rows that the page still takes, with the one that tells that there are more. */
+static int64_t search_rows_wanted(const struct record_searching *s)
+{
+	return s->slice->s.limit + 1 - (int64_t)json_array_size(s->slice->s.rows) + s->skip;
 }
 
 /* ---- scanning ------------------------------------------------------------------------------ */
@@ -491,8 +502,9 @@ int search_match_text(struct app *app, struct arena *a, const struct uuid *accou
 	return 0;
 }
 
-static int index_query(
-    struct record_searching *s, const char *match, struct db_rows *rows, struct err *err)
+/* At most `most` of them, in their order. */
+static int index_query(struct record_searching *s, const char *match, size_t most,
+    struct db_rows *rows, struct err *err)
 {
 	struct db_val v[13 + SEARCH_VALUES];
 	size_t n = 0;
@@ -505,7 +517,7 @@ static int index_query(
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_uuid(&s->at.from_id);
 	v[n++] = db_int(s->at.to_us);
-	v[n++] = db_int(SEARCH_CANDIDATES);
+	v[n++] = db_int((int64_t)most);
 	return db_query(s->app->db, s->a,
 	    s->slice->s.is_ascending ? &search_index_oldest : &search_index_newest, v, n, rows,
 	    err);
@@ -518,6 +530,7 @@ static int index_ask(struct record_searching *s, struct err *err)
 	struct err e = ERR_INIT;
 	struct db_rows rows;
 	const char *match;
+	size_t most = search_index_first(search_rows_wanted(s)), asked;
 	int rc;
 
 	if (search_match_text(s->app, s->a, &s->f->account_id, &s->terms, &s->pace, &match, err) ==
@@ -526,7 +539,9 @@ static int index_ask(struct record_searching *s, struct err *err)
 	if (match == NULL)
 		return 0;
 	do {
-		if (index_query(s, match, &rows, &e) == -1) {
+		asked = most;
+		most = SEARCH_CANDIDATES;
+		if (index_query(s, match, asked, &rows, &e) == -1) {
 			if (e.code == ERR_TIMEOUT)
 				return 0;
 			return err_set(err, e.code, "%s", e.msg);
@@ -535,17 +550,11 @@ static int index_ask(struct record_searching *s, struct err *err)
 			search_move_to(s, db_get_int(&rows, rows.count - 1, RECORD_ROW_UPDATED),
 			    db_get_uuid(&rows, rows.count - 1, RECORD_ROW_ID));
 		rc = search_take_rows(s, &rows, err);
-	} while (rc == 0 && rows.count == SEARCH_CANDIDATES);
+	} while (rc == 0 && rows.count == asked);
 	return rc == -1 ? -1 : 1;
 }
 
 /* ---- both ---------------------------------------------------------------------------------- */
-
-/* Rows that the page still takes, with the one that tells that there are more. */
-static int64_t search_rows_wanted(const struct record_searching *s)
-{
-	return s->slice->s.limit + 1 - (int64_t)json_array_size(s->slice->s.rows) + s->skip;
-}
 
 /* Looks through one window: 1 the page is done, 0 there is more to look at, -1. */
 static int search_one_window(struct record_searching *s, bool *may_ask, struct err *err)

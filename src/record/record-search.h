@@ -26,6 +26,9 @@ void search_pace_shrink(struct search_pace *p);
 bool search_pace_is_over(const struct search_pace *p);
 /* Is it worth asking the index now? */
 bool search_pace_may_ask(const struct search_pace *p, size_t found);
+/* How many rows it is asked for first: what it knows fits mostly, and a page needs no more than it
+ * holds. wanted: as for search_pace_begin. Then SEARCH_CANDIDATES. */
+size_t search_index_first(int64_t wanted);
 
 /* What the index is asked: NULL when it is of no use, because no word is rare or because too many
  * of the account's records wait for it. */
@@ -34,8 +37,8 @@ int search_match_text(struct app *app, struct arena *a, const struct uuid *accou
 
 /* Time limits in both dialects: MariaDB runs the executable comment, MySQL reads the hint. */
 #define SEARCH_LIMITED                                                                             \
-	"/*M!100100 SET STATEMENT max_statement_time=0.12 FOR */ SELECT /*+ "                      \
-	"MAX_EXECUTION_TIME(120) */ "
+	"/*M!100100 SET STATEMENT max_statement_time=0.1 FOR */ SELECT /*+ "                       \
+	"MAX_EXECUTION_TIME(100) */ "
 #define SEARCH_SHORTLY                                                                             \
 	"/*M!100100 SET STATEMENT max_statement_time=0.06 FOR */ SELECT /*+ "                      \
 	"MAX_EXECUTION_TIME(60) */ "

@@ -210,6 +210,14 @@ static int call_run(struct play_call *c)
 	return c->err.code != ERR_NONE ? res_error(c->r, &c->err) : rc;
 }
 
+/* Browsers say that they take HTML; programs that call an API do not. */
+static bool is_for_person(struct req *r)
+{
+	const struct str accept = req_header(r, "accept");
+
+	return accept.p != NULL && memmem(accept.p, accept.n, "text/html", 9) != NULL;
+}
+
 int play_handle(struct req *r)
 {
 	struct play_call c = {.r = r, .a = r->a, .s = sandbox_of(r)};
@@ -219,7 +227,10 @@ int play_handle(struct req *r)
 	int rc;
 
 	if (!address_read(&c, r->path))
-		return res_problem(r, 404, "Nothing is played at this address");
+		return is_for_person(r)
+			   ? page_problem(r, 404, "Page not found",
+				 "There is no such page, and nothing is played at this address.")
+			   : res_problem(r, 404, "Nothing is played at this address");
 	if (play_seed_all(c.s, &err) == -1)
 		return res_error(r, &err);
 	target = oauth_is_token(&c)     ? arena_printf(r->a, "%s.token", c.play->name)

@@ -175,6 +175,7 @@ def pages(product):
     source = product.api("GET", "/connections?providerType=meta_lead_ads").json()["data"]
     if source:
         yield "connection-source", "/admin/connections/" + source[0]["id"]
+        yield "connection-subscriptions", "/admin/connections/%s/subscriptions" % source[0]["id"]
         yield "connection-waiting", "/admin/connections/%s/waiting" % source[0]["id"]
     yield "events", "/admin/events"
     yield "events-none", "/admin/events?status=rejected&providerType=hubspot"
@@ -194,7 +195,8 @@ def pages(product):
         if found:
             yield name, page + found
             if name == "connection":
-                yield "connection-edit", page + found + "/edit"
+                for part in ("edit", "activity"):
+                    yield "connection-" + part, page + found + "/" + part
                 yield "disconnect", page + found + "/disconnect"
 
 
@@ -287,8 +289,8 @@ def task(b, product):
 
 def retention(b, product, days):
     b.open(product.url + "/admin/settings/retention")
-    b.fill("td input[name=days]", days)
-    b.click("td form button")
+    b.fill("td input.days", days)
+    b.click("form.card button.button-main")
 
 
 def new_key(b, product, name):
@@ -382,6 +384,19 @@ def shoot_outside(camera, product):
         camera.shoot("sign-in-wrong")
 
 
+def shoot_sandbox(camera, product):
+    b = camera.b
+    for name, path in (("send", "/"), ("providers", "/providers"), ("provider", "/providers/hubspot"), ("calls", "/calls"),
+                       ("received", "/received"), ("faults", "/faults"), ("missing", "/nowhere")):
+        if camera.wants("sandbox-" + name):
+            b.open(product.sandbox_url + path)
+            camera.shoot("sandbox-" + name)
+    if camera.wants("sandbox-sent"):
+        b.open(product.sandbox_url + "/")
+        b.click("form.card button")
+        camera.shoot("sandbox-sent")
+
+
 def shoot_first_run(folder, only):
     """A product that nobody has signed in to: its set-up page, and what a newcomer sees then."""
     with Instance() as product, Browser() as b:
@@ -428,6 +443,7 @@ def main():
             if camera.wants(name):
                 lead_to(b, product)
                 camera.shoot(name)
+        shoot_sandbox(camera, product)
     if not only or "first-run" in only:
         shoot_first_run(folder, [])
 

@@ -33,6 +33,27 @@ def _():
         true(not b.has("nav"), "no navigation is shown")
 
 
+@test("a password can be seen before it is sent; without scripts there is no button, and signing in works as ever")
+def _():
+    product = here()
+    kind = "return document.querySelector('#password').type"
+    for has_script in (True, False):
+        with browser(javascript=has_script) as b:
+            b.open(product.url + "/admin/sign-in")
+            equal(b.has(".reveal"), has_script)
+            b.fill("#email", product.credentials["email"])
+            b.fill("#password", product.credentials["password"])
+            if has_script:
+                equal(b.script("return document.activeElement.id"), "password")
+                for shown, word in (("text", "Hide"), ("password", "Show"), ("text", "Hide")):
+                    b.click(".reveal")
+                    equal((b.script(kind), b.text(".reveal")), (shown, word))
+                equal(b.script("return document.querySelector('#password').value"), product.credentials["password"])
+                equal(complaints(b), [])
+            b.click("button.button-main")
+            wait_until(lambda: b.url.endswith("/admin/dashboard"), what="the dashboard")
+
+
 @test("sign in, send a lead from the sandbox, see it arrive and its push succeed")
 def _():
     product = here()

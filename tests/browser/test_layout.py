@@ -10,7 +10,7 @@ from harness import Browser as Visitor, Skip, equal, here, run, test, true, wait
 from places import a_flow, places
 from runs_sample import make_runs
 from sample_triggers import add_triggers
-from tenant import Meta, Tenant, unique
+from tenant import CustomWebhook, Meta, Tenant, unique
 
 WIDTHS = (320, 360, 768, 820, 960, 1024, 1180, 1280, 1920)
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
@@ -36,6 +36,11 @@ def tenant():
         lead = t.new_lead(email="layout@example.com", fullName=LONG + " " + LONG, company=LONG)
         wait_until(lambda: [d["status"] for d in t.get("/leads/" + lead["id"])["destinations"]
                             if d["connectionId"] == good] == ["success"], 15, "the push")
+        for i in range(11):
+            t.new_lead(email="lead-%d@example.com" % i, fullName="%s %d" % (LONG if i == 4 else "Lead", i))
+        hook = CustomWebhook(t, resourceType="order")
+        for i in range(11):
+            hook({"id": "o-%d" % i, "name": LONG if i == 4 else "Order %d" % i})
         _made.append((t, lead))
     return _made[0]
 
@@ -120,19 +125,69 @@ def _():
         equal(wrong, [])
 
 
+LISTS = ("records?resourceType=contact", "records", "leads", "events", "deliveries", "imports", "settings/audit", "task-history")
+
+
 @test("a list is read, not operated: rows of one line, two on a phone, the first soon, many at a time")
 def _():
     rows = "return [...document.querySelectorAll('.list tbody tr')].map(e => [e.getBoundingClientRect().top, e.offsetHeight])"
     with browser() as b:
-        for path, is_long in (("records?resourceType=contact", True), ("leads", False), ("imports", False)):
+        for path in LISTS:
             b.open(here().url + "/admin/" + path)
-            for width, height, first, least, most, whole in ((1280, 900, 240, 38, 44, 14), (360, 780, 205, 60, 66, 8)):
+            for width, height, first, least, most, whole in ((1280, 900, 240, 38, 44, 14), (360, 780, 200, 60, 66, 9)):
                 b.resize(width, height)
                 seen = b.script(rows)
                 true(seen and seen[0][0] <= first, (path, width, seen[:1]))
                 true(all(least <= h <= most for _, h in seen), (path, width, seen))
                 fit = sum(top + h <= height for top, h in seen)
-                true(fit >= whole or not is_long, "%s at %d: %d whole rows, the first at %d" % (path, width, fit, seen[0][0]))
+                true(fit >= min(whole, len(seen)), "%s at %d: %d whole rows of %d, the first at %d" % (path, width, fit, len(seen), seen[0][0]))
+            true(len(seen) >= 9 or path in ("imports", "task-history"), (path, len(seen), "rows enough to tell"))
+
+
+@test("on a phone the title of a list stands in the bar, and keeps there; a message comes between them")
+def _():
+    seen = """
+    var h1 = document.querySelector('h1'), r = h1.getBoundingClientRect(), top = document.elementFromPoint(r.left + 5, r.top + r.height / 2);
+    return [r.top >= 0 && r.bottom <= document.querySelector('.bar').getBoundingClientRect().bottom, h1.contains(top)]"""
+    with browser() as b:
+        b.resize(360, 780)
+        for path in LISTS[:5] + ("task-history",):
+            b.open(here().url + "/admin/" + path)
+            equal(b.script(seen), [True, True], path)
+            b.script("scrollTo(0, 400)")
+            equal(b.script(seen), [True, True], path + ", scrolled")
+            b.click("[popovertarget=menu]")
+            true(b.shows(".side"), "the menu opens")
+            b.press("\ue00c")
+        b.open(here().url + "/admin/leads")
+        b.click("[popovertarget=more]")
+        true(b.shows("#more"), "what else there is opens")
+        b.press("\ue00c")
+        b.click("tbody input[name=id]")
+        b.click(".bulk .button-main")
+        wait_until(lambda: b.has(".flash"), what="the message")
+        true(b.script("return document.querySelector('h1').getBoundingClientRect().top > document.querySelector('.flash')"
+                      ".getBoundingClientRect().bottom"), "below the message")
+
+
+@test("names and addresses are cut only where the row is full")
+def _():
+    room = """
+    var worst = 0, name = arguments[0], other = arguments[1];
+    document.querySelectorAll('.list tbody tr').forEach(function (row) {
+        var e = row.querySelector(name), o = row.querySelector(other), r = e.getBoundingClientRect();
+        if (e.scrollWidth > e.clientWidth + 1) worst = Math.max(worst, o.getBoundingClientRect().left - r.right);
+    });
+    return worst"""
+    with browser() as b:
+        b.resize(360, 780)
+        b.open(here().url + "/admin/leads")
+        true(b.script(room, ".c-name > a", ".c-status") <= 13, "a long name goes up to the chip")
+        true(b.script(room, ".narrow", ".c-time") <= 13, "an address up to the time")
+        b.resize(1280, 900)
+        b.open(here().url + "/admin/records?resourceType=contact")
+        equal(b.script("return [...document.querySelectorAll('td.c-email')].filter(e => e.scrollWidth > e.clientWidth && "
+                       "e.textContent.length < 26).map(e => e.textContent)"), [], "an address of usual length is whole")
 
 
 @test("what has the focus is never under what stays in place, with a selection too")
@@ -246,6 +301,46 @@ def _():
             true(b.shows("#" + panel), panel)
             b.press("\ue00c")
             true(not b.shows("#" + panel), panel)
+
+
+@test("heads stand at one height, with a trail above them and without, with tabs below and without")
+def _():
+    t, lead = tenant()
+    top = "return Math.round(document.querySelector('main h1').getBoundingClientRect().top)"
+    with browser() as b:
+        for width in (1280, 1024):
+            b.resize(width, 900)
+            for path in ("dashboard", "records", "records/import", "leads", "crm", "deliveries", "flows", "flows/new", "task-history",
+                         "flows/%s/settings" % t.flow, "flows/%s/runs" % t.flow, "settings/account", "settings/profile",
+                         "settings/api-keys/new", "connections", "connect/custom_crm", "actions", "triggers", "queue", "help"):
+                b.open(here().url + "/admin/" + path)
+                true(20 <= b.script(top) <= 30, (path, width, b.script(top)))
+
+
+PRINTED = """
+var bad = [];
+document.querySelectorAll('button, .button, input[type=checkbox][name=id], input[type=search], nav:not(.crumbs), .pills, .tabs, .side')
+    .forEach(function (e) { if (e.checkVisibility()) bad.push('to press: ' + e.outerHTML.slice(0, 90)); });
+document.querySelectorAll('.card *').forEach(function (e) {
+    if (e.checkVisibility() && !e.closest('.hidden-text') && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible' && e.clientWidth)
+        bad.push('cut: ' + e.outerHTML.slice(0, 90));
+});
+return bad.slice(0, 5)"""
+
+
+@test("on paper stands what a page says, whole and dark on light, and nothing to press")
+def _():
+    t, lead = tenant()
+    with browser() as b:
+        b.resize(718, 1000)     # what an A4 page leaves between its edges
+        b.cdp("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        for path in ("dashboard", "leads", "records", "records/" + lead["recordId"], "leads/" + lead["id"], "events", "deliveries",
+                     "flows/" + t.flow, "task-history", "settings/audit", "queue", "search?q=person"):
+            b.open(here().url + "/admin/" + path)
+            equal(b.script(PRINTED), [], path)
+            true(b.script("return document.querySelector('h1').checkVisibility() && document.querySelector('main').innerText.length > 30"), path)
+            equal(b.script("return getComputedStyle(document.querySelector('.card')).backgroundColor"), "rgb(255, 255, 255)", path)
+        b.cdp("Emulation.setEmulatedMedia", media="", features=[])
 
 
 @test("with forced colours every state still has a shape or a line")

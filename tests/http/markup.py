@@ -1,9 +1,10 @@
 """What the tests of pages look at in markup."""
+import re
 import html.parser
 
 from harness import equal, has, true
 
-VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "use", "rect", "line", "polyline",
+VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "use", "wbr", "rect", "line", "polyline",
         "path", "circle"}
 
 
@@ -58,7 +59,10 @@ def check_page(answer, status=200):
     tags = Tags(answer.text)
     equal(tags.wrong, [])
     for tag, attrs in tags.elements:
-        true(tag not in ("zz", "script"), answer.text[:2000])
+        true(tag != "zz", answer.text[:2000])
+        if tag == "script":     # our own file, whole: nothing between its tags
+            true(re.fullmatch(r"/static/[a-z-]+\.js\?v=\w+", attrs.get("src", "")) and set(attrs) == {"src", "defer"}, attrs)
+            has(answer.text, '<script src="%s" defer></script>' % attrs["src"])
         true(not any(a.startswith("on") or a == "style" for a in attrs), (tag, attrs))
         if tag == "form" and attrs.get("method") == "post":
             has(answer.text, 'name="_csrf"')

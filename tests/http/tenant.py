@@ -109,9 +109,9 @@ class CustomWebhook:
 
 
 class Tenant:
-    def __init__(self, product=None, name="Tenant"):
+    def __init__(self, product=None, name="Tenant", account=None):
         self.product = product or here()
-        self.account = self.product.new_account(name)
+        self.account = account or self.product.new_account(name)
         self.id, self.key = self.account.id, self.account.key
 
     def api(self, method, path, body=None, headers=None, **rest) -> Answer:

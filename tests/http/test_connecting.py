@@ -9,6 +9,7 @@ import uuid
 
 from harness import Browser, equal, has, here, hmac_hex, run, test, true, wait_until
 from markup import Tags
+from tenant import Tenant
 
 SECRET = "canary-" + uuid.uuid4().hex
 
@@ -65,6 +66,36 @@ def _():
     equal(figures(b.get("/admin/connections/" + c["id"]).text), [("Events", "3", "today"), ("Refused", "1", "today"), ("Leads", "0", "today")])
     has(b.get("/admin/connections/" + c["id"]).text, "/admin/events?connectionId=" + c["id"])
     here().api("DELETE", "/connections/" + c["id"])
+
+
+@test("a source that is asked, and never called by itself, waits for no first call")
+def _():
+    t = Tenant()
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    c = t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": uuid.uuid4().hex})
+    equal(t.api("POST", "/connections/%s/test" % c["id"], {}).status, 200)
+    wait_until(lambda: t.get("/connections/" + c["id"])["lastUsedAt"], what="its use")
+    for path in ("/admin/connections", "/admin/connections/" + c["id"]):
+        text = b.get(path).text
+        has(text, "no call from it yet")
+        true("Waiting for the first call" not in text, path)
+
+
+@test("forms of connecting speak of what people have before them")
+def _():
+    b = signed_in()
+    for provider in here().api("GET", "/providers").json():
+        if not provider["isAvailable"]:
+            continue
+        text = b.get("/admin/connect/" + provider["name"]).text
+        for word in ("app-level", "Hash of the MAC", "How requests prove", "What stands before it</label>", "needed to subscribe"):
+            true(word not in text, (provider["name"], word))
+    text = b.get("/admin/connect/meta_lead_ads").text
+    has(text, '<label for="credentials.verifyToken">Verify token <span class="optional"></span></label>', "it is filled in already")
+    text = b.get("/admin/connect/custom_webhook").text
+    for word in ("Signature type", "Prefix in the header", "Hash of the signature"):
+        has(text, word)
 
 
 @test("guided connecting: the address is there before saving, and the steps tick as handshake and event come")

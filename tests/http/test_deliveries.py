@@ -140,6 +140,41 @@ def _():
     equal(b.get("/admin/deliveries/nothing").status, 404)
 
 
+@test("before the first lead the list names the destination that waits; sent again, the old error is told as of the last time")
+def _():
+    t = Tenant()
+    b = signed_in(t)
+    true("Connect a destination" in b.get("/admin/deliveries").text, "none is there")
+    t.crm("Sales pipeline")
+    text = b.get("/admin/deliveries").text
+    has(text, "<b>Sales pipeline</b> is connected and waits for its first lead")
+    has(text, 'href="/admin/leads/test"')
+    true("0 deliveries" not in text and "Connect a destination" not in text, text)
+    with Faults(here(), {"target": "crm", "kind": "error", "status": 422}):
+        lead = t.new_lead(email="again@example.com")
+        wait_until(lambda: t.get("/leads/" + lead["id"])["syncStatus"] == "failed", 15, "the failure")
+    page = b.get("/admin/leads/" + lead["id"]).text
+    has(page, '<span class="sub down">It did not take the request (422).</span>')
+    true("Last time" not in page, "it is what stands")
+    here().sql("UPDATE lead_deliveries SET status = 'pending', next_at = NULL WHERE lead_id = %s AND account_id = %s"
+               % (row_id(lead["id"]), row_id(t.id)))   # as between the click and the next attempt
+    for path in ("/admin/leads/" + lead["id"], "/admin/deliveries", "/admin/deliveries/" + delivery_of(t, lead, "Sales pipeline")["id"]):
+        has(b.get(path).text, "Last time: It did not take the request (422).", path)
+
+
+@test("a lead that waits for one destination names it in the list, once the others have it")
+def _():
+    t = Tenant()
+    b = signed_in(t)
+    t.crm("Sales pipeline")
+    slow, _ = t.crm("Newsletter")
+    lead = t.new_lead(email="waits@example.com")
+    wait_until(lambda: set(statuses(t, lead).values()) == {"success"}, 15, "the pushes")
+    here().sql("UPDATE lead_deliveries SET status = 'pending' WHERE lead_id = %s AND account_id = %s AND connection_id = %s"
+               % (row_id(lead["id"]), row_id(t.id), row_id(slow)))
+    has(text_of(b.get("/admin/leads")), "Sending 1/2 : Newsletter")
+
+
 @test("the list is filtered by destination, status, source, dates and the lead's words, by page and API alike")
 def _():
     t = Tenant(name=unique("Filtered "))
@@ -160,7 +195,7 @@ def _():
         page = b.get("/admin/deliveries?" + query)
         check_page(page)
         equal(page.text.count("<tr><td"), n, query)
-        has(page.text, "%d deliver" % n)
+        has(page.text, "%d deliver" % n if n else "No delivery matches")
     for query, field in (("from=yesterday", "from"), ("connectionId=x", "connectionId"), ("status=odd", "status")):
         problem(t.api("GET", "/crm/deliveries?" + query), 422, field=field)
     page = b.get("/admin/deliveries?from=yesterday")

@@ -2,6 +2,7 @@
 """kill -9 of every part at the worst moment, reload under load, starts that must not happen. What was acknowledged is
 there afterwards, once."""
 # The usual build alone: kills, and what starts anew.
+import html
 import itertools
 import json
 import os
@@ -14,7 +15,7 @@ import threading
 import time
 
 from crm import Crm
-from harness import Answer, Instance, equal, has, new_lead_id, run, test, true, wait_until, wait_until_none
+from harness import Answer, Browser, Instance, equal, has, new_lead_id, run, test, true, wait_until, wait_until_none
 from manifests import providers_with
 from tenant import NO_STANDING_JOBS, CustomWebhook, Meta, Tenant, row_id
 
@@ -365,6 +366,29 @@ def _():
     for answer in stream.refused:
         if answer.status == 503:
             true(int(answer.headers.get("Retry-After")) >= 1, answer)
+
+
+@test("without its database a page says what is kept, and its way back is the same address; a form is told that its entries are still there")
+def _():
+    b = Browser(product)
+    b.sign_in()
+    b.get("/admin/leads/new")
+    kill_part("mariadb")
+    try:
+        sent = b.post("/admin/leads/new", {"email": "away@example.com"})
+        pages = {path: b.get(path) for path in ("/admin/dashboard", "/admin/leads?status=failed&search=ada")}
+    finally:
+        product.up()
+    for path, page in pages.items():
+        equal(page.status, 503, path)
+        has(html.unescape(page.text), "Connect can't reach its database")
+        has(page.text, "What is stored is safe")
+        has(html.unescape(page.text), '<a class="button button-main" href="%s">Try again</a>' % path)
+        true("What you sent" not in page.text, "nothing was sent")
+    equal(sent.status, 503)
+    has(html.unescape(sent.text), "What you sent was not saved: go back in your browser, your entries are still there.")
+    true("Try again</a>" not in sent.text, "a link would send nothing")
+    wait_until(lambda: b.get("/admin/dashboard").status == 200, what="the page when the database is back")
 
 
 @test("HUP under load: no request fails, and the workers are new")

@@ -4,10 +4,11 @@ import html
 import html.parser
 import json
 import os
+import re
 
 from harness import SRC, Browser, equal, has, here, run, test, true, wait_until
 from markup import check_page
-from tenant import CustomWebhook, Tenant, unique
+from tenant import CustomWebhook, Faults, Tenant, unique
 
 
 class Fields(html.parser.HTMLParser):
@@ -464,6 +465,64 @@ def _():
     has(q.last.text, "Slack does not list them")
     page = Pages(Tenant(name=unique("Nothing "))).see("/admin/flows/new/lead-to-slack")
     has(page, '<a href="/admin/connect/slack">Connect Slack</a>, and you can choose it here.')
+
+
+@test("what was chosen is told by its name, in the flow, in its drawing and between versions; what has no name by itself")
+def _():
+    t = account()
+    slack(t)
+    p = Pages(t)
+    flow = p.new("Names")
+    at = "/flows/" + flow.rsplit("/", 1)[1]
+    new = flow + "/steps/new?in=top&at=0&kind=action&provider=slack&action=send_message"
+
+    def choose(told, names, **fields):
+        p.see(flow + "/steps/step_1")
+        p.send(flow + "/steps/step_1", act="save", **fields)
+        has(p.see(flow), "Channel: " + told)
+        equal(p.steps(flow)[0].get("inputNames"), names, told)
+
+    p.see(new)
+    p.send(flow + "/steps/new", act="save", i_channel="C0SALES", i_text="x")
+    page = p.see(flow)
+    for part in page.split('class="flow-svg"'):
+        has(part, "Channel: #sales", "among the steps, and where they are drawn")
+    equal(p.steps(flow)[0]["inputNames"], {"channel": "#sales"})
+    equal(t.api("POST", at + "/publish", {}).status, 200)
+    with Faults(here(), {"target": "slack", "kind": "error"}):
+        choose("#sales", {"channel": "#sales"}, i_text="Another text")      # unchanged, so nobody is asked
+        choose("C0OPS", None, i_channel="C0OPS")
+        choose("C0SALES", None, i_channel="C0SALES")
+    choose("#sales", {"channel": "#sales"})                                 # asked for when it can be
+    id_, label = next(x for x in re.findall(r'<option value="(C0\w+)"[^>]*>([^<]*)', p.see(flow + "/steps/step_1")) if x[0] != "C0SALES")
+    choose(label, {"channel": label}, i_channel=id_)
+    texts = [x["text"] for x in t.get(at + "/versions/1/diff/draft")["changes"]]
+    true(any("“#sales” to “%s”" % label in x for x in texts), texts)
+    true(not any("inputNames" in x for x in texts), texts)
+    choose("C0PRIVATE", None, i_channel="other:", i_channel_another="C0PRIVATE")
+    choose("[name]", None, i_channel="other:", i_channel_another="{{trigger.name}}")
+    steps = p.steps(flow)
+    for wrong in ({"channel": 1}, {"channel": "x" * 300}, ["#sales"]):
+        equal(t.api("PATCH", at, {"steps": [{**steps[0], "inputNames": wrong}]}).status, 422, wrong)
+
+
+@test("a form waits no longer than 3 seconds for what its provider lists; then the field is there, and the connection is as it was")
+def _():
+    t = account()
+    connection = slack(t)
+    p = Pages(t)
+    flow = p.new("Waits")
+    p.see(flow + "/steps/new?in=top&at=0&kind=action&provider=slack&action=send_message")
+    p.send(flow + "/steps/new", act="save", i_channel="C0SALES", i_text="x")
+    with Faults(here(), {"target": "slack", "kind": "timeout"}):
+        page = p.see(flow + "/steps/step_1")
+        has(page, "Slack does not list them at the moment: it did not answer within 3 seconds. Enter the ID")
+        has(page, "C0SALES was #sales.")
+        equal(p.fields()["i_channel"], "C0SALES")
+        true(re.search(r'<input id="i_channel"[^>]* aria-describedby="[^"]*i_channel-why"', page), "the field is told why")
+        has(p.see("/admin/flows/new/lead-to-slack"), "it did not answer within 3 seconds")
+    now = t.get("/connections/" + connection)
+    equal((now["status"], now["lastError"]), ("active", None), "who is not waited for has not failed")
 
 
 @test("what is published is run now, with a record, a payload or nothing; a run and its request know each other")

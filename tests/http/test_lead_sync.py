@@ -318,7 +318,7 @@ def _():
     true(compare()["created"] == 0, "nothing is missed the second time")
     told = s.api("GET", path).json()["data"][0]["reconciled"]
     equal((told["missed"], told["missedInAll"]), (0, done["created"]), told)
-    has(Browser_of(s).get("/admin/connections/" + s.id).text, "had been missed")
+    has(Browser_of(s).get("/admin/connections/%s/subscriptions" % s.id).text, "had been missed")
 
 
 def Browser_of(source):

@@ -230,7 +230,7 @@ def _():
     check_page(page)
     has(page.text, "Process again")
     equal(b.post("/admin/events/%s/replay" % event, {}).status, 303)
-    has(b.get("/admin/events/" + event).text, "Processed again")
+    has(b.get("/admin/events/" + event).text, "Processed again: 1 item taken. A record that says this already stays as it is")
 
 
 @test("another account sees nothing of this one")
@@ -461,6 +461,26 @@ def _():
     has(b.get("/admin/dashboard").text, "Show me sample data")
 
 
+@test("the navigation is what people look for, in groups; triggers and actions are parts of flows and connections")
+def _():
+    b = signed_in()
+
+    def entries(path):
+        page = b.get(path)
+        check_page(page)
+        nav = re.search(r'<nav aria-label="Main">(.*?)</nav>', page.text, re.S).group(1)
+        return (re.findall(r'<h2 class="nav-heading">([^<]*)', nav), re.findall(r"</svg> ([^<]*)</a>", nav),
+                re.findall(r'aria-current="page">.*?</svg> ([^<]*)', nav))
+    groups = ["Data", "Automation", "Connections", "Monitoring"]
+    items = ["Home", "Leads", "Records", "Tables", "Flows", "Runs", "Connections", "Deliveries", "Incoming", "Queue", "Settings"]
+    for path, current in (("/admin/dashboard", "Home"), ("/admin/triggers", "Flows"), ("/admin/actions", "Connections"),
+                          ("/admin/actions/hubspot/create_contact", "Connections"), ("/admin/imports", "Records"),
+                          ("/admin/routing", "Deliveries"), ("/admin/settings/audit", "Settings"), ("/admin/search?q=x", None)):
+        equal(entries(path), (groups, items, [current] if current else []), path)
+    has(b.get("/admin/flows").text, '<li><a href="/admin/triggers">Triggers</a></li>')
+    has(b.get("/admin/connections").text, '<li><a href="/admin/actions">Actions</a></li>')
+
+
 @test("what a role may not do is said by the role and whom to ask; what is away, by what is kept")
 def _():
     t = Tenant(name="Roles")
@@ -484,12 +504,15 @@ def _():
     equal(b.get("/admin/dashboard").status, 303)
 
 
-@test("without a sandbox nothing speaks of one")
+@test("without a sandbox nothing speaks of one; whom to ask is told where people get stuck")
 def _():
-    with Instance(sandbox=False) as product:
+    with Instance(sandbox=False, env={"CONNECT_SUPPORT": "Ann <ann@example.com>"}) as product:
         b = Browser(product)
+        has(product.get("/admin/join?token=none").text, "Ask Ann &lt;ann@example.com&gt;")
         b.sign_in()
         true("sandbox" not in b.get("/admin/dashboard").text, "the hint is for the sandbox alone")
+        has(b.get("/admin/help").text, "Ann &lt;ann@example.com&gt;")
+        has(b.get("/admin/nowhere").text, "Ask Ann &lt;ann@example.com&gt;")
 
 
 run()

@@ -122,6 +122,29 @@ def _():
     has(b.get("/admin/events?from=yesterday").text, "must be a date")
 
 
+@test("each hour of the chart on Home leads to the events that it counts, by its bar and by its number; a part of a day is told")
+def _():
+    t = Tenant(name=unique("Hours "))
+    hook = CustomWebhook(t, resourceType="ticket")
+    for _ in range(3):
+        hook({"id": unique()})
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    home = b.get("/admin/dashboard")
+    check_page(home)
+    bars = {html.unescape(x) for x in re.findall(r'<a tabindex="-1" href="(/admin/events[^"]*)"', home.text)}
+    numbers = {html.unescape(x): int(n) for x, n in re.findall(r'<td class="c-number"><a href="(/admin/events[^"]*)">(\d+)<', home.text)}
+    equal((bars, sum(numbers.values())), (set(numbers), 3), "an hour without events leads nowhere")
+    for path, n in numbers.items():
+        page = b.get(path)
+        check_page(page)
+        equal(len(rows(page.text)), n, path)
+        part = re.search(r'aria-label="Filters that are set"><li><a href="([^"]*)".*?</ul>', page.text, re.S)
+        equal((part.group(1), len(re.findall("<time ", part.group(0)))), ("/admin/events", 2), "what is filtered is said, and taken away")
+        has(page.text, 'type="date" value="%s"' % re.search(r"from=(\d{4}-\d\d-\d\d)", path).group(1))
+    true("Filters that are set" not in b.get("/admin/events?from=" + time.strftime("%Y-%m-%d", time.gmtime())).text, "a day has its field")
+
+
 @test("a cursor of a day's events stays within the day")
 def _():
     t, _ = own()
@@ -143,7 +166,7 @@ def _():
     wait_until(lambda: len(t.get("/crm/deliveries?status=success&connectionId=" + crm)["data"]) == 3, 20, "the pushes")
     for query in ("connectionId=" + crm, "status=success&connectionId=" + crm):
         has(b.get("/admin/deliveries?" + query).text, "3 deliveries")
-    has(b.get("/admin/deliveries?status=dead").text, "0 deliveries")
+    has(b.get("/admin/deliveries?status=dead").text, "Nothing was given up")
 
 @test("a connection's page counts what came and went through it, each number a link to what it counts")
 def _():
@@ -169,6 +192,57 @@ def _():
     seen = figures(crm)
     equal({k: v[0] for k, v in seen.items()}, {"Delivered": "2", "Being sent": "0", "Failed": "0"})
     equal(len(rows(b.get(seen["Delivered"][1]).text)), 2)
+
+
+@test("the parts of a connection are tabs, each to whom may see it; its activity tells what came, what went and who changed what")
+def _():
+    t = Tenant(name=unique("Parts "))
+    crm, _ = t.crm("Parts CRM")
+    meta = Meta(t)
+    lead = t.new_lead(email=unique() + "@example.com", fullName="Part One")
+    wait_until(lambda: t.get("/leads/" + lead["id"])["syncStatus"] == "success", 15, "the push")
+    here().post("/webhook/meta_lead_ads/" + meta.id, b"{}", {"Content-Type": "application/json", "X-Hub-Signature-256": "sha256=00"})
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+
+    def tabs(browser, connection, part=""):
+        page = browser.get("/admin/connections/" + connection + part)
+        check_page(page)
+        nav = re.search(r'aria-label="Parts of the connection">(.*?)</nav>', page.text, re.S).group(1)
+        equal(nav.count("aria-current"), 1, part)
+        return re.findall(r'href="/admin/connections/[^"/]*([^"]*)"[^>]*>([^<]*)', nav)
+    of_crm, of_meta = tabs(b, crm), tabs(b, meta.id)
+    equal([x for _, x in of_crm], ["Overview", "Activity", "Field mapping", "Settings"])
+    equal([x for _, x in of_meta], ["Overview", "Activity", "Subscriptions", "Settings"])
+    for connection, parts in ((crm, of_crm), (meta.id, of_meta)):
+        for path, _ in parts:
+            equal(tabs(b, connection, path), parts, path)
+    equal(b.get("/admin/connections/%s/subscriptions" % crm).status, 404)
+
+    def activity(browser, connection, query=""):
+        page = browser.get("/admin/connections/%s/activity%s" % (connection, query))
+        check_page(page)
+        return [re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", x))).strip()
+                for x in re.findall(r'<li class="is-\w+">(.*?)</li>', page.text, re.S)]
+    told = activity(b, crm)
+    true(any(x.startswith("Part One Delivered") for x in told) and any(x.startswith("Made a connection") for x in told), told)
+    told = activity(b, meta.id)
+    true(told[0].startswith("Request Rejected") and "bad signature" in told[0], told)
+    sent = activity(b, crm, "?kind=sent")
+    true(len(sent) == 1 and sent[0].startswith("Part One"), sent)
+    true(all("connection" in x for x in activity(b, crm, "?kind=changed")), "changes alone")
+
+    v = Browser(here())
+    email = unique("viewer") + "@example.com"
+    here().ctl("user", "add", "--account", t.id, "--email", email, "--role", "viewer", "--password", "a long enough password")
+    v.sign_in(email, "a long enough password")
+    equal([x for _, x in tabs(v, crm)], ["Overview", "Activity", "Field mapping"])
+    true(not any("Made a connection" in x for x in activity(v, crm)), "the audit log is not a viewer's")
+    other = Browser(here())
+    o = Tenant(name=unique("Other "))
+    other.sign_in(o.account.email, o.account.password)
+    for part in ("/activity", "/subscriptions"):
+        equal(other.get("/admin/connections/" + meta.id + part).status, 404)
 
 
 run()

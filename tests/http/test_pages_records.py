@@ -8,7 +8,7 @@ import re
 import urllib.parse
 
 from harness import Browser, equal, has, here, run, test, true, wait_until
-from tenant import CustomWebhook, Tenant, unique
+from tenant import CustomWebhook, HubSpot, Tenant, unique
 
 _accounts = {}
 
@@ -218,6 +218,39 @@ def _():
     has(page(b, "/admin/records?resourceType=memo"), "<td>File or API</td>")
     lead = made.api("POST", "/leads", {"fullName": "Entered"}).json()
     has(page(b, "/admin/records/" + lead["recordId"]), "<dd>File or API</dd>")
+
+
+@test("what one request changed is one entry, however many parts it had; the one that made the record tells only that")
+def _():
+    made, b = fresh("Grouped")
+    hub = HubSpot(Tenant(account=made))
+    hub.send(*(hub.change(31, k, v) for k, v in (("firstname", "Ann"), ("lastname", "Lee"), ("email", "ann.lee@example.com"))))
+    hub.send(*(hub.change(31, k, v) for k, v in (("email", "a.lee@example.com"), ("phone", "+4930123456"), ("email", "lee@example.com"))))
+    id_ = made.api("GET", "/records?resourceType=contact").json()["data"][0]["id"]
+    equal(len(made.api("GET", "/records/%s/history" % id_).json()["data"]), 6, "the history has each")
+    text = page(b, "/admin/records/" + id_)
+    has(text, "<dt>Source</dt><dd>HubSpot</dd>", "a connection that is called as its provider is named once")
+    shown = re.search(r'<h2 id="activity">.*?</section>', text, re.S).group(0)
+    equal(re.findall(r'<li class="[^"]*"><b>([^<]*)</b>', shown), ["HubSpot changed 2 fields", "HubSpot created it"])
+    equal(re.findall(r"<del>([^<]*)</del>", shown), ["ann.lee@example.com"], "before both")
+    equal(sorted(re.findall(r"<ins>([^<]*)</ins>", shown)), ["+4930123456", "lee@example.com"], "after both")
+    then = re.search(r'\?at=([^"]*)">View the record at this time', html.unescape(shown)).group(1)
+    has(page(b, "/admin/records/%s?at=%s" % (id_, then)), "ann.<wbr>lee@<wbr>example.<wbr>com")
+
+
+@test("what a provider sends beside ids is told first, under words; amounts stand as numbers, though they came as text")
+def _():
+    made, b = fresh("Words")
+    hub = HubSpot(Tenant(account=made))
+    for i, amount in enumerate(("1250.50", "99")):
+        hub.send(*(hub.change(50 + i, k, v, kind="deal.propertyChange") for k, v in (
+            ("dealname", "Deal %d" % i), ("dealstage", "closedwon"), ("amount", amount))))
+    text = page(b, "/admin/records?resourceType=deal")
+    equal(re.findall(r'<th scope="col" class="(c-[^"]*)" title="properties.[a-z]*">([^<]*)</th>', text),
+          [("c-text", "Deal stage"), ("c-number", "Amount")], "both at any width of a table")
+    text = page(b, "/admin/records/" + rows_of(text)[0])
+    labels = re.findall(r"<dt>([^<]*)</dt>", re.search(r'<div class="details">.*?</section>', text, re.S).group(0))
+    equal(labels, ["Deal name", "Deal stage", "Amount", "ID", "Portal ID"])
 
 
 @test("bulk work says what all that match have in common, and refuses what makes no sense before it asks")
@@ -454,7 +487,7 @@ def _():
     id_ = record_id(made, "c-001")
     page(b, "/admin/records/" + id_)
     equal(post(b, "/admin/records/%s/replay" % id_, {}).status, 303)
-    has(page(b, "/admin/records/" + id_), "No flow is subscribed")
+    has(page(b, "/admin/records/" + id_), '<p class="flash flash-note" role="status">', "it is no success")
     equal(post(b, "/admin/records/bulk", {"action": "replay", "id": id_, "query": ""}).status, 303)
     ask = post(b, "/admin/records/bulk",
                  {"action": "replay", "scope": "all", "query": "resourceType=deal"})

@@ -11,6 +11,7 @@ import urllib.parse
 from datetime import datetime, timedelta, timezone
 
 from harness import SRC, Browser, Instance, equal, has, hmac_hex, problem, run, test, true, wait_until
+from markup import check_page
 from manifests import providers_with
 from tenant import row_id
 
@@ -482,21 +483,21 @@ def _():
     p.round_ended(c, "users")
     b = Browser(p)
     b.sign_in()
-    page = b.get("/admin/connections/" + c["id"])
-    equal(page.status, 200, page)
+    page = b.get("/admin/connections/%s/subscriptions" % c["id"])
+    check_page(page)
     for text in ("Polls", "Users", "every 5 minutes", "1 new"):
         has(page.text, text)
     address = "/admin/connections/%s/polls/users" % c["id"]
     for act, status in (("pause", "paused"), ("resume", None), ("run", None)):
-        b.get("/admin/connections/" + c["id"])
+        b.get("/admin/connections/%s/subscriptions" % c["id"])
         equal(b.post(address, {"act": act}).status, 303)
         true(status is None or p.polls(c)["users"]["status"] == status, act)
-    b.get("/admin/connections/" + c["id"])
+    b.get("/admin/connections/%s/subscriptions" % c["id"])
     equal(b.post(address, {"act": "set", "minutes": "10"}).status, 303)
     equal(p.polls(c)["users"]["intervalSeconds"], 600)
-    b.get("/admin/connections/" + c["id"])
+    b.get("/admin/connections/%s/subscriptions" % c["id"])
     b.post(address, {"act": "set", "minutes": "x"})
-    has(b.get("/admin/connections/" + c["id"]).text, "minutes must be a whole number")
+    has(b.get("/admin/connections/%s/subscriptions" % c["id"]).text, "minutes must be a whole number")
     source.close()
 
 

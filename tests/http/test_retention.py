@@ -236,6 +236,11 @@ def row_of(text, label):
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", found.group(0))).split())
 
 
+def kept(text, kind):
+    """What a type's field says."""
+    return re.search(r'value="%s"><div class="route-row"><input class="days" name="days_\d+" value="([^"]*)"' % kind, text).group(1)
+
+
 def page(b):
     answer = b.get("/admin/settings/retention")
     equal(answer.status, 200, answer)
@@ -261,15 +266,50 @@ def _():
     fill(t, 2, "deal")
     equal(put(t, "ticket", 1).status, 200)
     text = page(b)
-    has(row_of(text, "Contact"), "Contact 3 Forever")
-    has(row_of(text, "Deal"), "Deal 2 Forever")
-    has(row_of(text, "Ticket"), "Ticket 0 1 day after the last update")
+    equal((row_of(text, "Contact"), kept(text, "contact")), ("Contact 3 kept forever", ""))
+    equal((row_of(text, "Deal"), kept(text, "deal")), ("Deal 2 kept forever", ""))
+    equal((row_of(text, "Ticket"), kept(text, "ticket")), ("Ticket 0 days without an update", "1"))
+    equal(text.count(">Save<"), 2, "one for all rows, one for a type that has none")
     has(text, 'href="/admin/records?resourceType=contact"')
     has(b.get("/admin/settings/account").text, 'href="/admin/settings/retention"')
     equal(b.get("/admin/records/retention").header("Location"), "/admin/settings/retention")
     b.get("/admin/settings/retention")
     equal(b.post("/admin/settings/retention", {"resourceType": "deal", "days": "9"}, csrf=False).status, 403)
     equal([r["resourceType"] for r in rules(t)], ["ticket"])
+
+
+@test("all types are saved together: what did not change is left alone, what deletes is asked once, what is wrong changes nothing")
+def _():
+    t, b = signed_in("Together")
+    for kind in ("contact", "deal", "order"):
+        fill(t, 2, kind)
+        age(t, 400, "resource_type = '%s'" % kind)
+    equal(put(t, "order", 900).status, 200)
+
+    def rows(text):
+        return dict(re.findall(r'type="hidden" name="(type_\d+)" value="([^"]*)"', text))
+
+    def wish(sure=None, **days):
+        kinds = rows(page(b))
+        fields = {"rows": str(len(kinds)), **kinds}
+        fields.update({"days_" + name[5:]: days.get(kind, "900" if kind == "order" else "") for name, kind in kinds.items()})
+        return b.post("/admin/settings/retention", {**fields, **({"sure": "1"} if sure else {})})
+    equal(flashed(b, wish()), "Nothing was changed.")
+    answer = wish(contact="365", deal="soon", order="1")
+    equal(answer.status, 422)
+    has(answer.text, "Days must be a whole number")
+    equal([kept(answer.text, x) for x in ("contact", "deal", "order")], ["365", "soon", "1"], "what was typed stays")
+    equal([(r["resourceType"], r["days"]) for r in rules(t)], [("order", 900)])
+    answer = wish(contact="365", deal="500", order="365")
+    has(answer.text, "Delete 4 records?")
+    equal([x in answer.text for x in ("2 records of type Contact", "2 records of type Order", "of type Deal")], [True, True, False])
+    equal([(r["resourceType"], r["days"]) for r in rules(t)], [("order", 900)], "asked first")
+    form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', answer.text.split("</h1>")[1]))
+    equal(flashed(b, b.post("/admin/settings/retention", form, csrf=False)), "Saved for 3 types.")
+    equal(sorted((r["resourceType"], r["days"]) for r in rules(t)), [("contact", 365), ("deal", 500), ("order", 365)])
+    wait_until_none(lambda: t.rows("records") - 2, what="old contacts and orders")
+    equal({r["resourceType"] for r in t.records()}, {"deal"})
+    equal(len(audits(t)), 4)
 
 
 @test("the page asks before anything is deleted, and then deletes it")
@@ -280,7 +320,7 @@ def _():
     # nothing is due, so nothing is asked
     equal(flashed(b, send(b, resourceType="contact", days=" 500 ")),
           "Records of type contact are deleted when they were not updated for 500 days.")
-    has(row_of(page(b), "Contact"), "Contact 4 500 days after the last update")
+    equal(kept(page(b), "contact"), "500")
     answer = send(b, resourceType="contact", days="365")
     equal(answer.status, 200)
     has(answer.text, "Delete 3 records of type Contact?")
@@ -289,15 +329,12 @@ def _():
     equal([r["days"] for r in rules(t)], [500])
     equal(t.rows("records"), 4)
     form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', answer.text.split("</h1>")[1]))
-    equal({k: form[k] for k in form if k != "_csrf"}, {"resourceType": "contact", "days": "365", "sure": "1"})
+    equal({k: form[k] for k in form if k != "_csrf"}, {"rows": "1", "type_0": "contact", "days_0": "365", "sure": "1"})
     equal(flashed(b, b.post("/admin/settings/retention", form, csrf=False)),
           "Records of type contact are deleted when they were not updated for 365 days.")
     wait_until_none(lambda: t.rows("records") - 1, what="old contacts")
     equal([r["externalId"] for r in t.records()], ["contact-3"])
     check_whole(t)
-    equal(flashed(b, send(b, resourceType="contact", days="365", forever="1")),
-          "Records of type contact are kept forever.")
-    has(row_of(page(b), "Contact"), "Contact 1 Forever")
     equal(flashed(b, send(b, resourceType="contact", days="")), "Records of type contact are kept forever.")
     equal([(a[0], a[2], a[3]["before"], a[3]["after"]) for a in audits(t)], [
         ("retention.set", "session", None, {"days": 500}),

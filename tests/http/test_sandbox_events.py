@@ -2,9 +2,10 @@
 """Webhooks to order: each provider's event at an address of the test's own, its signature computed here anew."""
 # The usual build alone: the sandbox alone.
 import json
+import re
 import urllib.parse
 
-from harness import equal, has, here, hmac_base64, hmac_hex, run, test, true
+from harness import Browser, equal, has, here, hmac_base64, hmac_hex, run, test, true, wait_until
 from played import Played, Receiver, api
 from tenant import unique
 
@@ -155,6 +156,30 @@ def _():
     true('value="7"' not in page("/providers/slack"), "taken back")
     has(page("/calls?provider=whatsapp"), "whatsapp")
     has(page("/faults"), "zoom.token")
+
+
+@test("an address that is no page is one for people, a problem document for programs; a lead that was sent is a click away")
+def _():
+    def ask(path, accept):
+        answer = here().get(path, {"Accept": accept}, base=here().sandbox_url)
+        equal(answer.status, 404, path)
+        return answer
+    for path in ("/nowhere", "/faults/more", "/received/"):
+        page = ask(path, "text/html,application/xhtml+xml,*/*;q=0.8")
+        true(page.header("Content-Type").startswith("text/html"), page)
+        has(page.text, "Back to the start")
+        equal(ask(path, "application/json").header("Content-Type"), "application/problem+json", path)
+        equal(ask(path, "*/*").header("Content-Type"), "application/problem+json", path)
+    true(ask("/hubspot/nowhere", "text/html").header("Content-Type").startswith("application/json"), "a provider answers as it does")
+
+    sent = here().post("/send", urllib.parse.urlencode({"name": "Link Lead", "email": "link@example.com"}),
+                       {"Content-Type": "application/x-www-form-urlencoded"}, base=here().sandbox_url)
+    page = here().get(sent.header("Location"), base=here().sandbox_url).text
+    link = re.search(r'<a href="([^"]*)">see it in Connect</a>', page).group(1)
+    true(link.startswith(here().url + "/admin/leads?search="), link)
+    b = Browser(here())
+    b.sign_in()
+    wait_until(lambda: "Link Lead" in b.get(link.removeprefix(here().url)).text, what="the lead that was sent, and no other")
 
 
 run()

@@ -135,6 +135,7 @@ def _():
     has(b.get("/admin/dashboard").text, "Times in Asia/Kathmandu, UTC+5:45<")
     rows = [json.loads(r[2]) for r in audit(made, "account.update")]
     equal(rows[0], {"name": "Zones", "before": {"zone": "UTC"}, "after": {"zone": "Pacific/Kiritimati"}})
+    has(b.get("/admin/leads").text, "Days of UTC: ")
 
 
 # ---- who may -------------------------------------------------------------------------------------
@@ -563,7 +564,7 @@ def _():
     answer = send(b, "/profile/account", "/profile", accountId=two.id)
     equal((answer.status, answer.header("Location")), (303, "/admin/dashboard"))
     has(b.get("/admin/dashboard").text, "You are in Account two now.")
-    has(b.last.text, "manager")
+    has(b.last.text, "Role: Manager")
     b.cookies, after = before, b.cookies
     wait_until(lambda: b.get("/admin/dashboard").status == 303, 5, "the end of the session before")
     b.cookies = after

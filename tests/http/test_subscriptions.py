@@ -210,7 +210,8 @@ def _():
     has(state["error"], "HTTP 403")
     b = Browser(p)
     b.sign_in()
-    has(b.get("/admin/connections/" + c["id"]).text, "HTTP 403")
+    has(b.get("/admin/connections/" + c["id"]).text, "1 of its subscriptions is failing")
+    has(b.get("/admin/connections/%s/subscriptions" % c["id"]).text, "HTTP 403")
     del source.answer[("POST", "/hooks")]
     equal(b.post("/admin/connections/%s/subscriptions" % c["id"], {}).status, 303)
     p.becomes(c, "hook", "active")
@@ -280,7 +281,7 @@ def _():
     equal(source.count("DELETE", "/hooks/" + gone), 1)
     b = Browser(p)
     b.sign_in()
-    page = b.get("/admin/connections/" + c["id"]).text
+    page = b.get("/admin/connections/%s/subscriptions" % c["id"]).text
     has(page, "2 of 3 forms")
     has(page, "Answers: Form f4")
     true("Form f1" not in page, "those that are well stand together")

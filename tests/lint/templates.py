@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Templates hold nothing that a strict content security policy or an escaper could not carry: no raw
-output outside raw-output.txt, no inline handlers, scripts or styles, no unquoted attributes."""
+output outside raw-output.txt, no inline handlers, scripts or styles, no unquoted attributes; and what every page needs
+to be used by all: tables in regions, heads with a scope, errors that fields can name."""
 import re
 
 from _tap import Report, files, line_of, read
 
+REGION = re.compile(r'<div class="wide" role="region" aria-label="[^">]+" tabindex="0">\s*$')
+NO_PARTS = {"skip", "first", "chip-active"}     # where something stands, and statuses, which the guide lists by their words
 MUSTACHE = re.compile(r"\{\{\{?.*?\}?\}\}", re.S)
 TAG = re.compile(r"<[a-zA-Z][^<>]*>", re.S)
 
@@ -15,11 +18,15 @@ def blank(m):
     return ("" if inner[:1] in "#^/!>" else "X") + "\n" * m.group(0).count("\n")
 
 
+def classes(text):
+    return {c for m in re.findall(r'class="([^"]*)"', re.sub(r"\{\{.*?\}\}", " ", text)) for c in m.split()}
+
+
 def main():
     report = Report()
     allowed = {line.strip() for line in read("tests/lint/raw-output.txt").splitlines()
                if line.strip() and not line.startswith("#")}
-    raw, handlers, scripts, styles, unquoted, urls, heads = [], [], [], [], [], [], []
+    raw, handlers, scripts, styles, unquoted, urls, heads, tables, loose = ([] for _ in range(9))
     used = set()
     paths = files("templates", ".html", ".svg", ".txt") + files("templates-sandbox", ".html")
     for path in paths:
@@ -32,6 +39,12 @@ def main():
             used.add(entry)
             if entry not in allowed:
                 raw.append("%s:%d: %s" % (path, line_of(text, m.start()), tag))
+        for m in re.finditer(r"<table\b", text):
+            if path.startswith("templates/") and not REGION.search(text[:m.start()]):
+                tables.append("%s:%d" % (path, line_of(text, m.start())))
+        for m in re.finditer(r"<small class=\"wrong\"[^>]*>", text):
+            if ' id="' not in m.group(0) and not re.search(r'<span id="[^"]*-notes">(\{\{#\w+\}\})*$', text[:m.start()]):
+                loose.append("%s:%d" % (path, line_of(text, m.start())))
         text = MUSTACHE.sub(blank, text)
         for m in TAG.finditer(text):
             tag, where = m.group(0), "%s:%d: " % (path, line_of(text, m.start()))
@@ -60,6 +73,17 @@ def main():
     report.check("templates: every attribute is quoted", unquoted)
     report.check("templates: no javascript: addresses", urls)
     report.check("templates: every head of a column or row says which it is", heads)
+    css = set(re.findall(r"\.([a-z][\w-]*)", re.sub(r"/\*.*?\*/", "", read("static/connect.css"), flags=re.S)))
+    guide = "templates/product/styleguide.html"
+    shown, uses = classes(read(guide)) | NO_PARTS, {}
+    for path in paths:
+        if path.startswith("templates/") and path != guide:
+            for c in classes(read(path)):
+                uses.setdefault(c, set()).add(path)
+    report.check("templates: what three of them use stands in the style guide",
+                 sorted("%s: %d templates" % (c, len(u)) for c, u in uses.items() if len(u) > 2 and c in css - shown))
+    report.check("templates: every table scrolls in a named region of its own", tables)
+    report.check("templates: what is wrong with a field has an id, for the field to name", loose)
     report.done()
 
 

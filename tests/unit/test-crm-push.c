@@ -1,4 +1,5 @@
 /* Pushes by the runner: rounds, what is given up, many at once, leads that are corrected. */
+#include "account/audit.h"
 #include "crm-check.h"
 #include "job/queue.h"
 
@@ -173,6 +174,7 @@ static void not_to_be_pushed(void)
 	CHECK(queue(&p, lead) == 3);
 	RUN(p.db, "DELETE FROM connections WHERE id = ?", db_uuid(&removed));
 	RUN(p.db, "UPDATE connections SET status = 'disabled' WHERE id = ?", db_uuid(&disabled));
+	audit_caches_drop(p.app);
 	run_jobs(&p);
 	for (size_t i = 0; i < 3; i++) {
 		struct uuid to = i == 0 ? removed : i == 1 ? disabled : demanding;

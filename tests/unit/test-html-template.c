@@ -329,19 +329,48 @@ static void test_own(void)
 	arena_free(a);
 }
 
+/* A peak leaves the rest to be seen, with its number; what has a link is no picture. */
+static void test_svg_peak(void)
+{
+	struct arena *a = arena_new();
+	struct buf *b = buf_new(a, 65536);
+	struct svg_point points[] = {{"a", 8, -1, NULL, "/list?from=1&to=2", NULL},
+	    {"b", 900, -1, NULL, NULL, NULL}, {"c", 4, -1, NULL, NULL, "now"}};
+
+	svg_bars(a, b, "Peak", points, 3);
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "role=\"group\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "aria-label=\"Peak: 912 in all, at most 900\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p,
+	    "<a tabindex=\"-1\" href=\"/list?from&#61;1&amp;to&#61;2\" aria-label=\"a: 8\">"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, ">10</text>")); /* the upper line */
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, ">5</text>"));  /* the middle one */
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "height=\"80.00%\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "class=\"bars-cut\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "text-anchor=\"middle\">900</text>"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "text-anchor=\"end\">now</text>"));
+	CU_ASSERT_PTR_NULL(strstr(b->p, ">c</text>")); /* "now" stands in its place */
+	buf_reset(b);
+	points[1].value = 30; /* no peak: no more than four times the next */
+	svg_bars(a, b, "Even", points, 3);
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, ">30</text>"));
+	CU_ASSERT_PTR_NULL(strstr(b->p, "bars-cut"));
+	arena_free(a);
+}
+
 static void test_svg(void)
 {
 	struct arena *a = arena_new();
 	struct buf *b = buf_new(a, 65536);
-	struct svg_point points[] = {{"0 <h>", 3, -1, NULL}, {"1 h", 0, 6, NULL}};
+	struct svg_point points[] = {
+	    {"0 <h>", 3, -1, NULL, NULL, NULL}, {"1 h", 0, 6, NULL, NULL, NULL}};
 
-	svg_bars(b, "A \"b\"", points, 2);
+	svg_bars(a, b, "A \"b\"", points, 2);
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "aria-label=\"A &#34;b&#34;: 3 in all"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "0 &lt;h&gt;: 3</title>"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "height=\"50.00%\""));
 	CU_ASSERT_PTR_NULL(strstr(b->p, "style="));
 	buf_reset(b);
-	svg_stacks(b, "Parts",
+	svg_stacks(a, b, "Parts",
 	    (const struct svg_part[]){{"good", "g"}, {"late", "w"}, {"bad", "b"}},
 	    (const struct svg_stack[]){
 		{"<1>", "1", {2, 1, 1}}, {"2", "2", {0, 0, 0}}, {"3", "3", {0, 0, 2}}},
@@ -354,7 +383,7 @@ static void test_svg(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "class=\"g\" x=\"5.00%\" y=\"50.00%\""));
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "class=\"b\" x=\"71.67%\" y=\"50.00%\""));
 	buf_reset(b);
-	svg_bars(b, "none", NULL, 0);
+	svg_bars(a, b, "none", NULL, 0);
 	CU_ASSERT_TRUE(buf_ok(b));
 	arena_free(a);
 }
@@ -372,4 +401,5 @@ void suite_html_template(void)
 	CU_add_test(s, "a directory of templates", test_directory);
 	CU_add_test(s, "the product's templates compile", test_own);
 	CU_add_test(s, "charts", test_svg);
+	CU_add_test(s, "a chart with a peak and links", test_svg_peak);
 }

@@ -370,7 +370,7 @@ static void filters_ask_for_what_is_surely_there(void)
 	    {__LINE__, "{\"a\":[{\"x\":{\"y\":1}},[true]]}", "a[][]", "true", true},
 	    {__LINE__, "{\"q\\\"k\":false}", "q\"k", "false", true},
 	    {__LINE__, "{\"x\":[{\"5\":true}]}", "x[].5", "true", false},
-	    {__LINE__, "{\"n\":\"null\"}", "n", "null", true},
+	    {__LINE__, "{\"n\":\"null\"}", "n", "null", false},
 	    {__LINE__, "{\"n\":\"\"}", "n", "", false},
 	    {__LINE__, "{\"n\":\"-!-\"}", "n", "-!-", false},
 	    {__LINE__, "{\"n\":\"2026-03-09\"}", "n", "2026-03-09", true},
