@@ -241,14 +241,18 @@ int mapping_compile_steps(struct loader *l, const json_t *rule, struct mapping_r
 /* A text; what several answers were ticked for is one text. {NULL,0}: neither. */
 static struct str step_text(struct arena *a, const struct expr_value *v)
 {
+	const char *plain;
+
 	if (v->kind == VALUE_TEXT)
 		return v->text;
 	if (v->kind == VALUE_INT)
 		return str_from(arena_printf(a, "%lld", (long long)v->number));
 	if (v->kind != VALUE_JSON)
 		return (struct str){NULL, 0};
-	return json_is_array(v->json) ? str_from(json_joined_text(a, v->json))
-				      : str_from(json_id_text(a, v->json));
+	if (json_is_array(v->json))
+		return str_from(json_joined_text(a, v->json));
+	plain = json_id_text(a, v->json);
+	return str_from(plain != NULL ? plain : json_scalar_text(a, v->json)); /* 1e400 */
 }
 
 static void value_take(struct expr_value *v, const json_t *json)
