@@ -321,7 +321,9 @@ def _():
     lead = t.api("POST", "/leads", {"email": word + "@example.com", "fullName": "Found " + word}).json()
     t.connect("custom_crm", {}, {"url": "http://127.0.0.1:9/"}, name="CRM " + word)
     event = meta.post(json.dumps({"object": "page", "entry": []}).encode()).json()["eventId"]
+    request = t.get("/events/" + event)["requestId"]
     for q, address in ((word, "/admin/leads/" + lead["id"]), ("CRM " + word, "/admin/connections/"), (event, "/admin/events/" + event),
+                       (request, "/admin/events/" + event),
                        (lead["recordId"], "/admin/leads/" + lead["id"])):
         answer = b.get("/admin/search?q=" + q.replace(" ", "+"))
         check_page(answer)
