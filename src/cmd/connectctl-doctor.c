@@ -9,14 +9,17 @@
 
 #include "base/clock.h"
 #include "cmd/connectctl.h"
+#include "connection/connection-faults.h"
 #include "crypto/aead.h"
 #include "db/db.h"
 #include "db/migrate.h"
+#include "intake/event-faults.h"
 #include "intake/intake.h"
 #include "job/clock-check.h"
 #include "job/periodic.h"
 #include "lead/lead-faults.h"
 #include "provider/provider.h"
+#include "record/stored-faults.h"
 
 #define OVERDUE_US (300 * SECOND_US) /* cron starts the runner each minute */
 #define ENTRIES_MOST 1000            /* of a folder whose owners are looked at */
@@ -383,17 +386,25 @@ static void doctor_tell_faults(struct doctor_visit *v, const struct stored_fault
 /* All that is stored, row by row. */
 static void doctor_data(struct doctor_visit *v)
 {
-	struct stored_fault records[RECORD_FAULTS], leads[LEAD_FAULTS];
+	struct stored_fault records[RECORD_FAULTS], leads[LEAD_FAULTS], views, connections, events;
+	struct app app = v->c->app;
 	int before = v->failures;
 	struct err err = ERR_INIT;
 
-	if (record_faults_find(v->c->app.db, records, &err) == -1 ||
-	    lead_faults_find(v->c->app.db, leads, &err) == -1) {
+	app.providers = providers_load(v->c->a, app.config->providers_dir, &err);
+	if (app.providers == NULL || record_faults_find(app.db, records, &err) == -1 ||
+	    view_faults_find(app.db, &views, &err) == -1 ||
+	    lead_faults_find(app.db, leads, &err) == -1 ||
+	    connection_faults_find(&app, &connections, &err) == -1 ||
+	    event_faults_find(app.db, &events, &err) == -1) {
 		wrong(v, "data: %s", err.msg);
 		return;
 	}
 	doctor_tell_faults(v, records, RECORD_FAULTS);
+	doctor_tell_faults(v, &views, 1);
 	doctor_tell_faults(v, leads, LEAD_FAULTS);
+	doctor_tell_faults(v, &connections, 1);
+	doctor_tell_faults(v, &events, 1);
 	if (v->failures == before)
 		fine(v, "data: nothing that an earlier version stored wrongly");
 }

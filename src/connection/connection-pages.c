@@ -660,6 +660,7 @@ int connection_show_subscriptions(
 		if (json_object_get(row, "form") != NULL && !is_failing)
 			continue;
 		json_set_str(row, "chip", is_failing ? "failed" : json_str(row, "status"));
+		connection_tell_error(r->a, row, json_str(row, "error"));
 		show_subscription_forms(r->a, row);
 		json_array_append(shown, row);
 	}

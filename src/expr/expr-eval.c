@@ -86,6 +86,8 @@ static void filter_apply(const struct filter *f, struct scope *s, struct expr_va
 {
 	struct str text = expr_value_id(s, v);
 
+	if (text.p == NULL && v->kind == VALUE_JSON && json_is_number(v->json))
+		text = str_from(json_scalar_text(s->a, v->json)); /* too long for a plain one */
 	if (text.p == NULL && (v->kind != VALUE_JSON || !f->function->takes_lists))
 		v->kind = VALUE_ABSENT;
 	else

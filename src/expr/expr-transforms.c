@@ -281,7 +281,10 @@ bool expr_date_read(struct arena *a, struct str text, int64_t *at_us, bool *is_d
 	*is_day = true;
 	if (text.n <= 10 && date_parse_plain(text, at_us))
 		return true;
-	*is_day = text.n == 10 && text.p[4] == '-';
+	*is_day = text.n <= 10 && memchr(text.p, 'T', text.n) == NULL &&
+		  memchr(text.p, ' ', text.n) == NULL && clock_parse_text(text, at_us);
+	if (*is_day)
+		return true;
 	/* a number as short as a year or an age is no time */
 	return (text.n >= 8 || memchr(text.p, '-', text.n) != NULL) && clock_parse_any(text, at_us);
 }

@@ -1,6 +1,7 @@
 /* The polls on their connection's page: what is told of them, and the buttons. */
 #include "account/account.h"
 #include "base/clock.h"
+#include "connection/connection-pages.h"
 #include "html/chrome.h"
 #include "intake/lead-reconcile.h"
 
@@ -34,6 +35,7 @@ static void polls_show(struct req *r, json_t *rows)
 		    : strcmp(status, "idle") == 0    ? "plain"
 		    : strcmp(status, "waiting") == 0 ? NULL /* as it should be */
 						     : status);
+		connection_tell_error(r->a, row, json_str(row, "error"));
 		json_set_bool(row, "is_waiting", strcmp(status, "waiting") == 0);
 		json_set_bool(row, "is_paused", strcmp(status, "paused") == 0);
 		json_set_str(row, "every", every_text(r->a, json_int(row, "intervalSeconds")));

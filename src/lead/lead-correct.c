@@ -46,6 +46,16 @@ static void names_follow(struct arena *a, const json_t *old, const json_t *news,
 	lead_normalize_names(a, form);
 }
 
+/* null and nothing are one here. */
+static bool says_same(const json_t *x, const json_t *y, const char *key)
+{
+	const json_t *of_x = json_object_get(x, key), *of_y = json_object_get(y, key);
+	const bool has_x = of_x != NULL && !json_is_null(of_x),
+		   has_y = of_y != NULL && !json_is_null(of_y);
+
+	return has_x && has_y ? json_equal(of_x, of_y) : has_x == has_y;
+}
+
 /* What names_follow has made is on record as well. */
 static int record_follows(struct db *db, struct arena *a, const struct lead_capture *l,
     const json_t *form, struct err *err)
@@ -62,9 +72,9 @@ static int record_follows(struct db *db, struct arena *a, const struct lead_capt
 	    .at_us = clock_now_us()};
 
 	for (size_t i = 0; i < 3; i++)
-		if (!is_same_text(l->record, form, names[i]))
+		if (!says_same(l->record, form, names[i]))
 			json_set(told, names[i], json_incref(json_object_get(form, names[i])));
-	if (json_str(told, "fullName") == NULL)
+	if (json_object_get(told, "fullName") == NULL)
 		return 0;
 	item.data = json_text(a, told);
 	return record_upsert(db, a, &item, 1, err);

@@ -99,4 +99,9 @@ json_t *lead_of_record(struct arena *a, const json_t *record, const json_t *lead
 int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct err *err);
 /* The columns that lists and searches use, cut to their width: {NULL,0} where it has none. */
 struct str lead_column(const json_t *lead, const char *key, size_t most);
+
+/* The first or last name of a lead where that is, or has, what is no name by today's rules; else
+ * NULL. */
+const char *lead_name_wrong(struct arena *a, const json_t *lead);
+
 #endif

@@ -10,8 +10,9 @@
  * A full name is cut at commas; parts at the end that hold nothing but suffixes are set aside, then
  * one part is "First Last", and of two the first is the family name. Titles in front fall, and so
  * does Jr. at the end. A suffix that may be a name as well (MA, Ma) is one only where its letters'
- * case tells so; one between both names ("Ferro, Jr., Paul") goes behind them. With one
- * of first and last name beside the full name, the other is what is left. */
+ * case tells so; one between both names ("Ferro, Jr., Paul") goes behind them. With one of first
+ * and last name beside the full name, the other is what is left.
+ */
 #include "base/arena.h"
 #include "base/json.h"
 #include "lead/lead-internal.h"
@@ -602,4 +603,24 @@ void lead_normalize_names(struct arena *a, json_t *lead)
 	lead_set_name(lead, "firstName", name_of_member(a, first));
 	lead_set_name(lead, "lastName", name_of_member(a, last));
 	lead_set_name(lead, "fullName", full);
+}
+
+/* Names that were made by rules that knew fewer titles and suffixes are others now. */
+const char *lead_name_wrong(struct arena *a, const json_t *lead)
+{
+	static const char *const keys[] = {"firstName", "lastName"};
+	struct str first = lead_name_text(a, lead, keys[0]),
+		   last = lead_name_text(a, lead, keys[1]);
+	struct name_word of_last = word_read(a, last);
+
+	if (first.n > 0 && last.n > 0 &&
+	    (is_suffix_part(a, first, last) || is_title(a, first, &of_last)))
+		return json_str(lead, keys[0]);
+	for (size_t i = 0; i < 2; i++) {
+		struct str name = i == 0 ? first : last;
+
+		if (name.n > 0 && !str_eq(name_of_member(a, name), name))
+			return json_str(lead, keys[i]);
+	}
+	return NULL;
 }

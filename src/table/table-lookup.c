@@ -216,7 +216,7 @@ int table_lookup_by_keys(struct db *db, struct arena *a, const struct table *t,
 	struct db_rows rows;
 
 	for (size_t i = 0; i < n; i++)
-		vals[i] = db_blob(keys[i]);
+		vals[i] = db_blob(utf8_trim(keys[i]));
 	if (table_query_many(db, a, &table_rows_of_keys,
 		(const struct db_val[]){db_uuid(&t->account_id), db_uuid(&t->id)}, 2, vals, n,
 		&rows, err) == -1)
@@ -229,7 +229,7 @@ int table_lookup_by_keys(struct db *db, struct arena *a, const struct table *t,
 		map_put(by_key, row->key, row);
 	}
 	for (size_t i = 0; i < n; i++) {
-		const struct table_row *row = map_get(by_key, keys[i]);
+		const struct table_row *row = map_get(by_key, utf8_trim(keys[i]));
 
 		v[i].is_found = row != NULL;
 		if (row != NULL)

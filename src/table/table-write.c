@@ -362,6 +362,9 @@ int table_write_rows(struct db *db, struct arena *a, const struct table *t, stru
 	struct table_writing w = {.db = db, .a = a, .t = t};
 	int64_t made;
 
+	for (size_t i = 0; i < n; i++)
+		if (v[i].key.p != NULL)
+			v[i].key = utf8_trim(v[i].key);
 	if (writing_begin(&w, v, n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)

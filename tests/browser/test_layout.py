@@ -134,8 +134,10 @@ def _():
     with browser() as b:
         for path in LISTS:
             b.open(here().url + "/admin/" + path)
-            for width, height, first, least, most, whole in ((1280, 900, 240, 38, 44, 14), (360, 780, 200, 60, 66, 9)):
+            for width, height, first, least, most, whole in ((1280, 900, 240, 38, 44, 14), (1024, 800, 240, 38, 44, 9), (360, 780, 200, 60, 66, 9)):
                 b.resize(width, height)
+                equal(b.script("var e = document.querySelector('.list > .wide'); return Math.max(e.scrollWidth - e.clientWidth, 0)"), 0,
+                      "%s at %d: cut off to the right" % (path, width))
                 seen = b.script(rows)
                 true(seen and seen[0][0] <= first, (path, width, seen[:1]))
                 true(all(least <= h <= most for _, h in seen), (path, width, seen))

@@ -277,6 +277,11 @@ def _():
         lead = sent.settle()
         equal((lead["email"], lead["phoneNumber"], lead["customFields"]), (None, None, {"size": "10"}))
         equal(sent.bodies()[2:], [{"mail": None, "tel": None, "name": "Mia Lind"}])
+        # of the names too: the full one is made of what is left
+        for at, names, left in (("14", {"last": None}, "Mia"), ("15", {"first": ""}, None), ("16", {"last": "Kolb, PhD"}, "Kolb")):
+            has(sent("2026-03-01T%s:00:00Z" % at, **names), "corrects its lead")
+            equal(sent.settle()["fullName"], left)
+            equal(sent.bodies()[-1]["name"], left)
 
 
 @test("what the newest did not carry comes with an older one, in lead and record")

@@ -211,7 +211,9 @@ def _():
     b = Browser(p)
     b.sign_in()
     has(b.get("/admin/connections/" + c["id"]).text, "1 of its subscriptions is failing")
-    has(b.get("/admin/connections/%s/subscriptions" % c["id"]).text, "HTTP 403")
+    text = b.get("/admin/connections/%s/subscriptions" % c["id"]).text
+    has(text, '<span class="sub down">It does not permit what was asked for (403).</span>')
+    has(text, "<summary>Show answer</summary><code>HTTP 403")
     del source.answer[("POST", "/hooks")]
     equal(b.post("/admin/connections/%s/subscriptions" % c["id"], {}).status, 303)
     p.becomes(c, "hook", "active")

@@ -149,6 +149,12 @@ def _():
     problem(put(t, path, "new", {"amount": 2}), 422, "data.email")
     equal(t.get(path + "/rows/by-key/a%2Fb%20c"), t.get(path + "/rows/" + first["id"]))
     equal(t.api("GET", path + "/rows/by-key/A%2Fb%20c").status, 404, "keys are exact")
+    # but for blanks and marks around them
+    equal(t.get(path + "/rows/by-key/%20a%2Fb%20c%C2%A0")["id"], first["id"])
+    equal(put(t, path, " a/b c\u200b", {"amount": 3}).json()["id"], first["id"])
+    problem(t.api("POST", path + "/rows", {"externalKey": "\u3000a/b c", "data": {"email": "b"}}), 409, "externalKey")
+    problem(t.api("POST", path + "/rows", {"externalKey": " \u00a0", "data": {"email": "b"}}), 422, "externalKey")
+    put(t, path, "a/b c", {"amount": 2})
     problem(t.api("POST", path + "/rows", {"externalKey": "a/b c", "data": {"email": "b"}}), 409, "externalKey")
     problem(put(t, "/tables/none", "a", {}), 404)
 

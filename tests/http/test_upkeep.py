@@ -197,18 +197,44 @@ def _():
         hook({"id": name, "note": "n"})
     wrong = {"blank": "external_id = 'blank\u00a0'", "digits": "external_id = '1.8446744073709552e+19'",
              "mark": "data = REPLACE(data, '\"note\"', '\"\ufeffnote\"')", "ahead": "provider_updated_at = %d" % 4e15}
+    # files as they were once read; beside them what looks alike and is right
+    def file(text):
+        equal(t.api("POST", "/records/import?resourceType=old", text.encode(), {"Content-Type": "text/csv"}).json()["failed"], 0)
+    file("external_id,note\nsep,a\nend,a\nexport,a\nerrors,a\nturned,a\n")
+    file("external_id,line,reason,town,name\nr1,7,jam (column 3),S\u00c3O PAULO,Jo\u00e3o \u00c3 \u201ea\u201c\n".replace(" (column 3)", ""))
+    wrong |= {"sep": "data = '{\"sep=\":\"id\"}'", "end": "external_id = CHAR(26)",
+              "export": "data = '{\"data\":{\"a\":\"1\"},\"firstSeenAt\":\"x\",\"providerType\":\"manual\",\"resourceType\":\"old\"}'",
+              "errors": "data = '{\"line\":\"3\",\"n\":\"6\",\"reason\":\"\\\\\"x\\\\\" is not a number (column n)\"}'",
+              "turned": "data = '{\"town\":\"K\u00c3\u00b6ln\"}'"}
     email, phone = unique() + "@example.com", "+493023125012"
-    leads = [t.api("POST", "/leads", {"email": email, "phoneNumber": phone}).json()["id"] for _ in range(3)]
+    leads = [t.api("POST", "/leads", {"email": email, "phoneNumber": phone, "fullName": "Dee Ferro, Jr."}).json()["id"]
+             for _ in range(5)]
+    view = t.api("POST", "/views", {"name": "Odd", "query": {"resourceType": "old", "filter": {"a[]": "x"}}}).json()["id"]
+    crm = t.connect("custom_crm", {}, {"url": "https://crm.example/in", "bodyTemplate": {"b": "{{email || phoneNumber}}"}})["id"]
     has(product.ctl("doctor", "--data"), "ok      data: nothing")
     for name, change in wrong.items():
         product.sql("UPDATE records SET %s WHERE resource_type = 'old' AND external_id = '%s'" % (change, name))
     product.sql("UPDATE leads SET email = 'm\u00a0ia@example.com' WHERE id = " + row_id(leads[0]))
     product.sql("UPDATE leads SET phone_number = '+03023125012' WHERE id = " + row_id(leads[1]))
+    for i, names in enumerate((("Jr.", "Paul Ferro"), ("Mara, MD", "Lind"), ("Dr.", "Mia Kolb"))):
+        product.sql("UPDATE leads SET lead = JSON_SET(lead, '$.firstName', '%s', '$.lastName', '%s') WHERE id = %s"
+                    % (*names, row_id(leads[i + 2])))
+    product.sql("UPDATE views SET definition = '{\"resourceType\":\"old\",\"filter\":{\"a..b\":\"x\"}}' WHERE id = " + row_id(view))
+    product.sql("UPDATE connections SET settings = JSON_SET(settings, '$.bodyTemplate.b', '{{frstName}}') WHERE id = " + row_id(crm))
+    first, second = [e["id"] for e in t.events()][:2]
+    product.sql("UPDATE events SET status = 'verified', received_at = received_at - 90000000000 WHERE id = " + row_id(first))
+    product.sql("UPDATE events SET status = 'verified' WHERE id = " + row_id(second))      # still under way
     before = product.sql("SELECT HEX(id), data, external_id, provider_updated_at FROM records ORDER BY id")
     told = failing_ctl("doctor", "--data")
     for text in ("1 records whose id has blanks", "1 records whose id is a number that lost its digits",
                  "1 records with a byte-order mark", "1 records whose provider's clock lies in the future",
+                 "2 records made of a line of sep=", "2 records with the columns of an export",
+                 "1 records of a file that seems to have been read in another encoding",
                  "1 leads whose email is no address", "1 leads whose phone number looks like E.164",
+                 "3 leads whose first or last name is a title or a suffix", "%s: Jr." % leads[2], "%s: Mara, MD" % leads[3],
+                 "1 views whose filter or columns", "Odd: filter[a..b]",
+                 "1 connections with settings that cannot work", "settings.bodyTemplate", "frstName",
+                 "1 events that were verified and of which nothing came", "%s: custom_webhook" % first,
                  ": 1.8446744073709552e+19", "%s: +03023125012" % leads[1]):
         has(told, text)
     equal(product.sql("SELECT HEX(id), data, external_id, provider_updated_at FROM records ORDER BY id"), before)
