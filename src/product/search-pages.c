@@ -12,6 +12,7 @@
 
 #define ROWS 25
 #define CONNECTIONS_MOST 10
+#define EVENTS_MOST 5 /* of one request */
 
 static bool actor_may(const struct req *r, uint64_t permission)
 {
@@ -55,6 +56,31 @@ static int search_connections(struct req *r, struct str q, json_t *list, struct 
 	return 0;
 }
 
+static void found_add_event(struct req *r, json_t *list, const json_t *event)
+{
+	const char *type = json_str(event, "eventType");
+
+	found_add(list, "Event", type != NULL ? type : "Request",
+	    provider_label(r->app, json_str(event, "providerType")),
+	    arena_printf(r->a, "/admin/events/%s", json_str(event, "id")));
+}
+
+/* Events of that request, among the newest: whoever was told its id looks for it soon. */
+static int search_request(struct req *r, struct str q, json_t *list, struct err *err)
+{
+	const struct event_filter f = {.account_id = r->actor.account_id, .search = q};
+	struct slice s = {.limit = EVENTS_MOST};
+	json_t *event;
+	size_t i;
+
+	if (event_list(r->app, r->a, &f, &s, err) == -1)
+		return -1;
+	json_array_each(s.rows, i, event)
+		found_add_event(r, list, event);
+	return 0;
+}
+
+/* By the event's id, or that of the request which brought it. */
 static int search_event(struct req *r, struct str q, json_t *list, struct err *err)
 {
 	struct uuid id;
@@ -65,11 +91,8 @@ static int search_event(struct req *r, struct str q, json_t *list, struct err *e
 		return 0;
 	found = event_get_json(r->app, r->a, &r->actor.account_id, &id, &event, err);
 	if (found == 1)
-		found_add(list, "Event",
-		    json_str(event, "eventType") != NULL ? json_str(event, "eventType") : "Request",
-		    provider_label(r->app, json_str(event, "providerType")),
-		    arena_printf(r->a, "/admin/events/%s", uuid_dup(r->a, id)));
-	return found == -1 ? -1 : 0;
+		found_add_event(r, list, event);
+	return found == 0 ? search_request(r, q, list, err) : found == 1 ? 0 : -1;
 }
 
 /* A record of the id that was asked for, where there is one. */
