@@ -592,7 +592,9 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 	for (i = 0; i < json_array_size(l.paths); i++) {
 		const char *path = json_string_value(json_array_get(l.paths, i)),
 			   *class = column_class(&l, path, rows);
-		bool is_slim = strcmp(class, "number") == 0 || strcmp(class, "date") == 0;
+		/* of a mixed list the type stands beside them */
+		bool is_slim = b->f.resource_type.n > 0 &&
+			       (strcmp(class, "number") == 0 || strcmp(class, "date") == 0);
 		json_t *o = json_object();
 
 		json_set_str(o, "path", path);
