@@ -110,7 +110,7 @@ class Product(Instance):
 
     def join(self, source, only, name=None):
         """A connection to the source, on which but the named polls are paused. What those had begun before has ended, and
-        found nothing; it is not counted."""
+        found nothing; it is not counted: "before" has their rounds."""
         source.is_hidden = not only
         c = self.connect("polls", {"accessToken": "token", "webhookSecret": SECRET}, {"baseUrl": source.url}, name)
         for poll in self.polls(c):
@@ -121,6 +121,7 @@ class Product(Instance):
                                         % row_id(c["id"])) == [["0"]], what="no poll is under way")
             source.calls.clear()
             source.is_hidden = False
+        c["before"] = {name: p["lastRunAt"] for name, p in self.polls(c).items() if name not in only}
         return c
 
     def polls(self, c):
@@ -138,7 +139,10 @@ class Product(Instance):
                             " WHERE r.resource_type = '%s'" % kind)[0][0])
 
     def round_ended(self, c, poll, before=None, timeout=60):
-        """Waits until a round has ended (another than the one of `before`); the poll as it is then."""
+        """Waits until a round has ended (another than the one of `before`, or of before it was paused); the poll as it is
+        then."""
+        before = before or c.get("before", {}).get(poll)
+
         def ended():
             p = self.polls(c)[poll]
             return p["lastRunAt"] and p["lastRunAt"] != before and p["status"] != "running" and p
