@@ -48,7 +48,7 @@
 #define LOCK_WAIT_S 1   /* all workers wait with it */
 #define GATHER_SETS 16u /* enough for a batch */
 #define GATHER_FROM_PER_SECOND 300.0
-#define GATHER_US 16000
+#define GATHER_US 8000
 
 static uint32_t frame_u32(const char *p)
 {

@@ -29,7 +29,7 @@
 #define GROUP_MOST LIMIT_DB_BATCH /* of one commit: others wait for as long as it takes */
 #define GROUP_ENOUGH (GROUP_MOST / 2)
 #define GATHER_FROM_PER_SECOND 1500.0
-#define GATHER_US 20000
+#define GATHER_US 10000
 #define SLOW_US 20000 /* bulk bodies may take long: those that begin later are of the next */
 
 struct member {
