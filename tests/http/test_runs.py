@@ -115,6 +115,7 @@ def _():
     has(text_of(b.get("/admin/flows/%s/runs" % other.id)), "Failed")
     true(of_record not in b.last.text, "the tab of a flow has its own runs alone")
     has(text_of(b.get("/admin/task-history?flowId=x")), "The filter cannot be used")
+    has(b.get("/admin/task-history").text, 'href="/admin/imports"')  # what else runs is one step away
 
 
 @test("the badge of the navigation counts what failed and was not run again, and leads to it")
