@@ -573,6 +573,7 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 	struct column_list l = {.a = b->r->a, .paths = b->columns};
 	bool is_usual = b->columns == NULL && b->is_type_fixed && b->view.n == 0;
 	json_t *shown = json_array(), *row;
+	bool has_address = false;
 	size_t i;
 
 	json_set(data, "columns", shown);
@@ -592,11 +593,12 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 	for (i = 0; i < json_array_size(l.paths); i++) {
 		const char *path = json_string_value(json_array_get(l.paths, i)),
 			   *class = column_class(&l, path, rows);
-		/* of a mixed list the type stands beside them */
-		bool is_slim = b->f.resource_type.n > 0 &&
+		/* of a mixed list the type stands beside them, in others perhaps an address */
+		bool is_slim = b->f.resource_type.n > 0 && !has_address &&
 			       (strcmp(class, "number") == 0 || strcmp(class, "date") == 0);
 		json_t *o = json_object();
 
+		has_address = has_address || strcmp(class, "email") == 0;
 		json_set_str(o, "path", path);
 		json_set_str(o, "label", column_label(l.a, l.paths, i));
 		json_set_str(o, "class",
