@@ -13,12 +13,15 @@ void form_parse_lenient(
 struct str media_type(struct str content_type);
 /* RFC 6265 Cookie header; malformed pairs are skipped. */
 void cookie_parse(struct arena *a, struct str header, struct http_pairs *out);
-/* multipart/form-data (RFC 7578), fed in pieces as they arrive. Without a tmp_dir no file is kept,
- * only its field, name and size; and what is no text in a field becomes U+FFFD. */
+/* multipart/form-data (RFC 7578), fed in pieces as they arrive; more than LIMIT_MULTIPART_PARTS are
+ * ERR_LIMIT. Without a tmp_dir, as genuine senders of webhooks write it: of any number of parts; no
+ * file is kept, only its field, name and size; what is no text in a field becomes U+FFFD, which
+ * multipart_is_repaired tells. */
 struct multipart;
 struct multipart *multipart_new(
     struct arena *a, struct str content_type, const char *tmp_dir, struct err *err);
 int multipart_feed(struct multipart *m, struct str piece, struct err *err);
 int multipart_end(struct multipart *m, struct http_pairs *fields, struct http_file **files,
     size_t *nfiles, struct err *err);
+bool multipart_is_repaired(const struct multipart *m);
 #endif

@@ -19,8 +19,8 @@ enum multipart_state { PREAMBLE, DELIMITER, HEAD, BODY, EPILOGUE };
 
 struct multipart {
 	struct arena *a;
-	const char *tmp_dir;                /* NULL: files are not kept, and texts are put right */
-	enum multipart_state state, resume; /* resume: where to go on when it was no delimiter */
+	const char *tmp_dir;                  /* NULL: of a webhook, see form.h */
+	enum multipart_state state, resume;   /* resume: where to go on when it was no delimiter */
 	char delimiter[4 + BOUNDARY_MAX + 1]; /* "\r\n--boundary" */
 	size_t delimiter_n;
 	struct buf *hold;
@@ -32,10 +32,25 @@ struct multipart {
 	struct upload *upload;
 	uint64_t file_size; /* of one that is not kept */
 	/* what is finished */
-	struct http_pair fields[LIMIT_MULTIPART_PARTS];
-	struct http_file files[LIMIT_MULTIPART_PARTS];
-	size_t nfields, nfiles, parts, text_total;
+	struct http_pair *fields;
+	struct http_file *files;
+	size_t nfields, nfiles, fields_cap, files_cap, parts, text_total;
+	bool is_repaired;
 };
+
+/* Room for one more. */
+static void *parts_grow(struct arena *a, void *v, size_t n, size_t *cap, size_t size)
+{
+	void *more;
+
+	if (n < *cap)
+		return v;
+	*cap = *cap == 0 ? 16 : 2 * *cap;
+	more = arena_array(a, *cap, size);
+	if (n > 0)
+		memcpy(more, v, n * size);
+	return more;
+}
 
 /* ---- parameters of a header ---------------------------------------------------------------- */
 
@@ -169,7 +184,7 @@ static int part_begin(struct multipart *m, struct str head, struct err *err)
 	struct str rest = head, line;
 	bool has_disposition = false;
 
-	if (++m->parts > LIMIT_MULTIPART_PARTS)
+	if (++m->parts > LIMIT_MULTIPART_PARTS && m->tmp_dir != NULL)
 		return err_set(err, ERR_LIMIT, "more than %u parts", LIMIT_MULTIPART_PARTS);
 	m->is_file = false;
 	m->name = m->filename = STR("");
@@ -216,21 +231,32 @@ static int part_data(struct multipart *m, struct str data, struct err *err)
 	return 0;
 }
 
+static void part_repair(struct multipart *m, struct str *value)
+{
+	struct str clean = utf8_clean(m->a, *value, 3 * value->n);
+
+	m->is_repaired = m->is_repaired || !str_eq(clean, *value);
+	*value = clean;
+}
+
 static int part_end(struct multipart *m, struct err *err)
 {
 	struct http_file *f;
 	struct http_pair *p;
 
 	if (!m->is_file) {
+		m->fields =
+		    parts_grow(m->a, m->fields, m->nfields, &m->fields_cap, sizeof(*m->fields));
 		p = &m->fields[m->nfields++];
 		p->name = m->name;
 		p->value = (struct str){m->text->p, m->text->len};
 		if (m->tmp_dir == NULL)
-			p->value = utf8_clean(m->a, p->value, 3 * p->value.n);
+			part_repair(m, &p->value);
 		if (!utf8_is_valid(p->value))
 			return err_set(err, ERR_MALFORMED, "a form field is not UTF-8 text");
 		return 0;
 	}
+	m->files = parts_grow(m->a, m->files, m->nfiles, &m->files_cap, sizeof(*m->files));
 	f = &m->files[m->nfiles];
 	memset(f, 0, sizeof(*f));
 	f->field = m->name;
@@ -387,4 +413,9 @@ int multipart_end(struct multipart *m, struct http_pairs *fields, struct http_fi
 	*files = m->files;
 	*nfiles = m->nfiles;
 	return 0;
+}
+
+bool multipart_is_repaired(const struct multipart *m)
+{
+	return m->is_repaired;
 }

@@ -193,6 +193,8 @@ static json_t *form_as_object(struct arena *a, const struct http_pairs *form)
 	return o;
 }
 
+static const char form_repaired[] = "what is no text in a form became U+FFFD";
+
 static int payload_of_form(struct arena *a, struct webhook *w)
 {
 	struct http_pairs form;
@@ -200,7 +202,7 @@ static int payload_of_form(struct arena *a, struct webhook *w)
 
 	form_parse_lenient(a, w->body, &form, &is_repaired);
 	if (is_repaired)
-		webhook_note(a, w, "what is no text in a form became U+FFFD");
+		webhook_note(a, w, form_repaired);
 	w->payload = form_as_object(a, &form);
 	return 0;
 }
@@ -230,6 +232,8 @@ static int payload_of_multipart(
 		return -1;
 	if (nfiles > 0)
 		webhook_note(a, w, files_text(a, files, nfiles));
+	if (multipart_is_repaired(m))
+		webhook_note(a, w, form_repaired);
 	w->payload = form_as_object(a, &form);
 	return 0;
 }

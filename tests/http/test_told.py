@@ -234,6 +234,12 @@ def _():
     equal(records(hook, kind)["m1"], {"id": "m1", "data": {"city": "K\u00f6ln"}, "note": "two\r\nlines"})
     event = send(hook, raw[:-40], "multipart/form-data; boundary=b0und")
     equal((event["status"], event["reason"]), ("failed", "the multipart body ends early"))
+    part = b'--b0und\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+    many = b"".join(part % (b"k%d" % i, b"v") for i in range(2000)) + part % (b"id", b"m2") + part % (b"t", b"caf\xe9\x00")
+    event = send(hook, many + b"--b0und--\r\n", "multipart/form-data; boundary=b0und")
+    equal((told(event), event["reason"]), (("processed", 1, 1, None), "what is no text in a form became U+FFFD"))
+    got = records(hook, kind)["m2"]
+    equal((len(got), got["k1999"], got["t"]), (2002, "v", "caf\ufffd\ufffd"))
 
 
 # ---- codings and tokens -----------------------------------------------------------------------------------
