@@ -21,8 +21,8 @@ DB_STMT_ROWS(floor_keys,
     " ON DUPLICATE KEY UPDATE event_id = event_id");
 DB_STMT_ROWS(floor_records,
     "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
-    " first_seen_at, updated_at, provider_updated_at) VALUES ",
-    "(?,?,?,?,?,'webhook',?,?,?,?)", "");
+    " first_seen_at, updated_at, provider_updated_at, connection_id) VALUES ",
+    "(?,?,?,?,?,'webhook',?,?,?,?,?)", "");
 DB_STMT_ROWS(floor_queue, "INSERT INTO record_search_queue (record_id, account_id) VALUES ",
     "(?,?)", " ON DUPLICATE KEY UPDATE record_id = record_id");
 DB_STMT_ROWS(floor_changes,
@@ -97,7 +97,7 @@ static void fill(struct floor *f)
 
 static int write_records(struct db *db, struct floor *f, struct err *err)
 {
-	struct db_val v[BATCH * 9];
+	struct db_val v[BATCH * 10];
 	size_t n = 0;
 
 	for (size_t i = 0; i < BATCH; i++)
@@ -109,8 +109,8 @@ static int write_records(struct db *db, struct floor *f, struct err *err)
 	for (size_t i = 0; i < BATCH; i++)
 		ROW(db_uuid(&f->record[i]), db_uuid(&f->account), db_str(provider_of(i)),
 		    db_str(resource_of(i)), db_str(f->external[i]), db_str(f->data[i]),
-		    db_int(f->now), db_int(f->now), db_null());
-	if (db_exec_rows(db, &floor_records, NULL, 0, v, n, 9, NULL, err) == -1)
+		    db_int(f->now), db_int(f->now), db_null(), db_uuid(&f->connection));
+	if (db_exec_rows(db, &floor_records, NULL, 0, v, n, 10, NULL, err) == -1)
 		return -1;
 	n = 0;
 	for (size_t i = 0; i < BATCH; i++)

@@ -55,8 +55,8 @@ DB_STMT_ROWS(floor_keys,
     "");
 DB_STMT_ROWS(floor_records,
     "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
-    " first_seen_at, updated_at, provider_updated_at) VALUES ",
-    "(?,?,'meta_lead_ads','lead',?,'webhook',?,?,?,?)", "");
+    " first_seen_at, updated_at, provider_updated_at, connection_id) VALUES ",
+    "(?,?,'meta_lead_ads','lead',?,'webhook',?,?,?,?,?)", "");
 DB_STMT_ROWS(floor_search, "INSERT INTO record_search (record_id, account_id, words) VALUES ",
     "(?,?,?)", "");
 DB_STMT_ROWS(floor_changes,
@@ -170,13 +170,13 @@ static int write_events(struct db *db, struct floor *f, struct lead **leads, str
 static int write_records(
     struct db *db, struct floor *f, struct lead **leads, int64_t now, struct err *err)
 {
-	struct db_val v[BATCH * 7];
+	struct db_val v[BATCH * 8];
 	size_t n = 0;
 
 	EACH_LEAD(l)
 	ROW(db_uuid(&l->record), db_uuid(&f->account), db_str(l->external), db_strn(l->data),
-	    db_int(l->received), db_int(now), db_int(l->received));
-	if (db_exec_rows(db, &floor_records, NULL, 0, v, n, 7, NULL, err) == -1)
+	    db_int(l->received), db_int(now), db_int(l->received), db_uuid(&f->connection));
+	if (db_exec_rows(db, &floor_records, NULL, 0, v, n, 8, NULL, err) == -1)
 		return -1;
 	n = 0;
 	EACH_LEAD(l)
@@ -302,7 +302,8 @@ static void take_details(struct floor *f, struct slot *s)
 	    .provider_type = STR("meta_lead_ads"),
 	    .resource_type = STR("lead"),
 	    .external_id = str_from(l->external),
-	    .source = RECORD_SOURCE_WEBHOOK};
+	    .source = RECORD_SOURCE_WEBHOOK,
+	    .connection_id = f->connection};
 	const char *space;
 
 	if (data == NULL || json_object_get(data, "field_data") == NULL)

@@ -78,6 +78,7 @@ static const struct filter_own where_own = {where_read, where_write};
 static const struct filter_row record_filters[] = {
     {"resourceType", FILTER_TEXT, offsetof(struct record_filter, resource_type), NULL, NULL},
     {"providerType", FILTER_TEXT, offsetof(struct record_filter, provider_type), NULL, NULL},
+    {"connectionId", FILTER_ID, offsetof(struct record_filter, connection), NULL, NULL},
     {"source", FILTER_WORD, offsetof(struct record_filter, source), record_sources, NULL},
     {"search", FILTER_TEXT, offsetof(struct record_filter, search), NULL, NULL},
     {"leadStatus", FILTER_WORD, offsetof(struct record_filter, lead_status), lead_sync_statuses,
@@ -109,6 +110,8 @@ struct filter_body {
 static const struct json_member filter_members[] = {MEMBER_TEXT("resourceType", resource_type),
     MEMBER_TEXT("providerType", provider_type), MEMBER_TEXT("source", source),
     MEMBER_TEXT("search", search), MEMBER_TEXT("leadStatus", lead_status),
+    {"connectionId", READ_PARSED, JSON_INTO(struct filter_body, f.connection),
+	.need = READ_NULLABLE, .parse = uuid_parse_member, .rule = "must be an id"},
     {"leadConnectionId", READ_PARSED, JSON_INTO(struct filter_body, f.lead_connection),
 	.need = READ_NULLABLE, .parse = uuid_parse_member, .rule = "must be an id"},
     MEMBER_TIME("updatedAfter", updated_after), MEMBER_TIME("updatedBefore", updated_before),

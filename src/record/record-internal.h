@@ -9,7 +9,8 @@
 #define RECORD_COLUMNS                                                                             \
 	"r.id, r.provider_type, r.resource_type, r.external_id, r.source, r.data, "                \
 	"r.first_seen_at,"                                                                         \
-	" r.updated_at, r.provider_updated_at, l.id, l.sync_status, l.connection_id"
+	" r.updated_at, r.provider_updated_at, r.connection_id,"                                   \
+	" l.id, l.sync_status, l.connection_id"
 enum {
 	RECORD_ROW_ID,
 	RECORD_ROW_PROVIDER_TYPE,
@@ -20,6 +21,7 @@ enum {
 	RECORD_ROW_FIRST_SEEN,
 	RECORD_ROW_UPDATED,
 	RECORD_ROW_PROVIDER_UPDATED,
+	RECORD_ROW_CONNECTION,
 	RECORD_ROW_LEAD_ID,
 	RECORD_ROW_LEAD_STATUS,
 	RECORD_ROW_LEAD_CONNECTION,

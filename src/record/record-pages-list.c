@@ -430,6 +430,8 @@ static void list_show_hidden(const struct record_browse *b, json_t *data)
 	searching.extra = nothing;
 	if (b->extra_name.p != NULL)
 		searching.f.lead_connection = (struct uuid){{0}};
+	else
+		searching.f.connection = (struct uuid){{0}};
 	choosing.columns = NULL;
 	choosing.is_ascending = false;
 	json_set(data, "filter_hidden", json_incref(browse_pairs(&searching)));
@@ -467,9 +469,9 @@ static void chips_add_where(
 	json_set_str(o, "op", record_where_words(w));
 }
 
-const char *record_browse_source_name(const struct record_browse *b)
+const char *record_browse_connection_name(const struct record_browse *b, const struct uuid *of)
 {
-	const char *id = uuid_dup(b->r->a, b->f.lead_connection), *name;
+	const char *id = uuid_dup(b->r->a, *of), *name;
 	struct err err = ERR_INIT;
 	json_t *names;
 
@@ -503,8 +505,13 @@ static void list_show_chips(const struct record_browse *b, json_t *data)
 	without = *b;
 	without.f.lead_connection = (struct uuid){{0}};
 	if (!uuid_is_nil(b->f.lead_connection))
-		(void)chips_add(
-		    chips, &without, "Leads from", str_from(record_browse_source_name(b)));
+		(void)chips_add(chips, &without, "Leads from",
+		    str_from(record_browse_connection_name(b, &b->f.lead_connection)));
+	without = *b;
+	without.f.connection = (struct uuid){{0}};
+	if (!uuid_is_nil(b->f.connection))
+		(void)chips_add(chips, &without, "Connection",
+		    str_from(record_browse_connection_name(b, &b->f.connection)));
 	without = *b;
 	without.f.updated_after = (struct opt_time){0};
 	if (b->f.updated_after.is_given)
@@ -724,6 +731,26 @@ int record_rows_tell_source(struct req *r, json_t *rows, struct err *err)
 	return 0;
 }
 
+/* The sheet's choice, and what it cannot find: what was stored before connections were noted. */
+static int list_show_connections(const struct record_browse *b, json_t *data, struct err *err)
+{
+	struct req *r = b->r;
+	json_t *connections;
+	int64_t since_us;
+	int has_older;
+
+	if (connection_choices(r, "connectionId", &connections, err) == -1)
+		return -1;
+	json_set(data, "connections", json_incref(connections));
+	json_set_bool(data, "has_connections", json_array_size(connections) > 1);
+	if (uuid_is_nil(b->f.connection))
+		return 0;
+	has_older = record_has_unconnected(r->app, r->a, &b->f.account_id, &since_us, err);
+	if (has_older == 1)
+		json_set_time(data, "connected_since", since_us);
+	return has_older == -1 ? -1 : 0;
+}
+
 int record_page_list(struct req *r)
 {
 	struct record_browse b = {.r = r, .address = RECORD_PAGE_ADDRESS};
@@ -744,6 +771,7 @@ int record_page_list(struct req *r)
 	    view_show(&b, data, &err) == -1 ||
 	    record_rows_tell_source(r, b.slice.s.rows, &err) == -1 ||
 	    record_browse_show_meant(&b, data, &err) == -1 ||
+	    list_show_connections(&b, data, &err) == -1 ||
 	    (json_array_size(b.slice.s.rows) == 0 && connection_show_waiting(r, data, &err) == -1))
 		return res_error(r, &err);
 	json_set(data, "rows", json_incref(b.slice.s.rows));

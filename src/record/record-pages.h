@@ -44,8 +44,8 @@ const char *record_browse_link(const struct record_browse *b);
 const char *record_browse_renamed_link(const struct record_browse *b, size_t i, const char *path);
 /* The query of that address, without "?". */
 const char *record_browse_query(const struct record_browse *b);
-/* The name of the connection whose leads the list has alone. */
-const char *record_browse_source_name(const struct record_browse *b);
+/* What a connection is called that the list is filtered by. */
+const char *record_browse_connection_name(const struct record_browse *b, const struct uuid *id);
 /* The address that exports all of the list; format: csv or ndjson. */
 const char *record_browse_export_link(const struct record_browse *b, const char *format);
 /* Adds what templates/record/ tools, paging and views need: search, providers, sources, chips,

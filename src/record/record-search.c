@@ -50,7 +50,8 @@
 #define SEARCH_COLUMNS                                                                             \
 	"r.id, r.provider_type, r.resource_type, r.external_id, r.source,"                         \
 	" CASE WHEN LENGTH(r.data) <= 32768 THEN r.data ELSE '' END, r.first_seen_at,"             \
-	" r.updated_at, r.provider_updated_at, l.id, l.sync_status, l.connection_id," SEARCH_CHECK
+	" r.updated_at, r.provider_updated_at, r.connection_id,"                                   \
+	" l.id, l.sync_status, l.connection_id," SEARCH_CHECK
 enum { SEARCH_ROW_CHECK = RECORD_ROW_MORE };
 #define OF_LEAD " (? IS NULL OR l.sync_status = ?) AND (? IS NULL OR l.connection_id = ?) AND"
 #define SCAN_HEAD SEARCH_SHORTLY SEARCH_COLUMNS " FROM (SELECT id AS window_id"
@@ -181,6 +182,7 @@ bool record_row_fits(const struct record_filter *f, const struct search_terms *t
 	    .resource_type = db_get_str(rows, i, RECORD_ROW_RESOURCE_TYPE),
 	    .external_id = db_get_str(rows, i, RECORD_ROW_EXTERNAL_ID),
 	    .source = db_get_text(rows, i, RECORD_ROW_SOURCE),
+	    .connection_id = db_get_uuid(rows, i, RECORD_ROW_CONNECTION),
 	    .data = db_get_str(rows, i, RECORD_ROW_DATA)};
 	struct arena *own = arena_new();
 	bool fits;
@@ -188,6 +190,7 @@ bool record_row_fits(const struct record_filter *f, const struct search_terms *t
 	fits = (f->provider_type.p == NULL || str_eq(f->provider_type, item.provider_type)) &&
 	       (f->resource_type.p == NULL || str_eq(f->resource_type, item.resource_type)) &&
 	       (f->source.p == NULL || str_is(f->source, item.source)) &&
+	       (uuid_is_nil(f->connection) || uuid_eq(f->connection, item.connection_id)) &&
 	       (f->lead_status.p == NULL ||
 		   str_eq(f->lead_status, db_get_str(rows, i, RECORD_ROW_LEAD_STATUS))) &&
 	       (uuid_is_nil(f->lead_connection) ||
@@ -609,6 +612,9 @@ static int search_build_terms(struct record_searching *s, struct err *err)
 		search_terms_add_kind(&s->terms, s->a, &f->account_id, 'p', f->provider_type);
 	if (f->source.p != NULL)
 		search_terms_add_kind(&s->terms, s->a, &f->account_id, 's', f->source);
+	if (!uuid_is_nil(f->connection))
+		search_terms_add_kind(
+		    &s->terms, s->a, &f->account_id, 'c', words_connection(s->a, &f->connection));
 	return 0;
 }
 
