@@ -50,7 +50,8 @@ struct routing {
 bool routes_are_set(const struct delivery_queueing *q)
 {
 	for (size_t i = 0; i < q->nto; i++)
-		if (q->to[i]->routing != NULL)
+		if (q->to[i]->routing != NULL ||
+		    connection_lacks(q->a, q->to[i], PUSH_ACTION) != NULL)
 			return true;
 	return false;
 }
@@ -207,6 +208,9 @@ static void route_look(struct routing *g, size_t i)
 	int64_t at_us = g->now_us, day;
 	const char *why;
 
+	if (r->lacks != NULL)
+		return can_be(g, i, ROUTE_SKIP, 0,
+		    arena_printf(g->a, "It has no %s, so leads cannot be sent there", r->lacks));
 	if (r->nwhen > 0 && held == r->nwhen)
 		return can_be(g, i, ROUTE_SKIP, 0, "None of its conditions holds for this lead");
 	why = route_why(g, r, held);
@@ -382,8 +386,10 @@ int route_decide(struct delivery_queueing *q, const struct lead_sync *leads, siz
 	struct db_val ids[LIMIT_DB_BATCH];
 	struct db_rows rows;
 
-	for (size_t i = 0; i < g.n; i++)
+	for (size_t i = 0; i < g.n; i++) {
 		g.routes[i] = route_open(q->a, q->to[i]);
+		g.routes[i].lacks = connection_lacks(q->a, q->to[i], PUSH_ACTION);
+	}
 	for (size_t i = 0; i < n; i++)
 		ids[i] = db_uuid(&leads[i].lead_id);
 	if (db_query_rows(q->app->db, q->a, &route_leads, DB_VALS(db_uuid(&q->account_id)), ids, n,
