@@ -326,10 +326,13 @@ static int rows_add_lead_parts(struct req *r, json_t *rows, struct err *err)
 static int lead_list_read(struct req *r, struct record_browse *b, struct err *err)
 {
 	struct view v;
-	int rc = view_load(r, NULL, STR(VIEW_LEADS), &v, err);
+	int rc = view_load(r, NULL, STR(VIEW_LEADS), &v, err), has_copies;
 
-	if (rc == -1 || (rc == 1 && view_browse(r, v.query, b, err) == -1))
+	if (rc == -1 || (rc == 1 && view_browse(r, v.query, b, err) == -1) ||
+	    (has_copies = record_has_copies(r->app, r->a, &r->actor.account_id, err)) == -1)
 		return -1;
+	if (has_copies == 1)
+		b->f.copies = STR(RECORD_COPIES_NONE);
 	b->f.account_id = r->actor.account_id;
 	b->f.resource_type = STR("lead");
 	b->view_columns = b->columns;

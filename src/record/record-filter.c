@@ -13,6 +13,8 @@ const struct word lead_sync_statuses[] = {{LEAD_SYNC_PENDING, "Pending"},
     {LEAD_SYNC_FAILED, "Failed"}, {LEAD_SYNC_DEAD, "Given up"}, {LEAD_SYNC_SKIPPED, "Skipped"},
     {LEAD_SYNC_DUPLICATE, "Duplicate"}, {LEAD_SYNC_NONE, "No destination"}, {NULL, NULL}};
 
+const struct word record_copies[] = {{RECORD_COPIES_NONE, "Left out"}, {NULL, NULL}};
+
 #define WHERE_MAX 4 /* filter[…] of one list */
 
 bool record_type_is_valid(struct str type)
@@ -84,6 +86,7 @@ static const struct filter_row record_filters[] = {
     {"leadStatus", FILTER_WORD, offsetof(struct record_filter, lead_status), lead_sync_statuses,
 	NULL},
     {"leadConnectionId", FILTER_ID, offsetof(struct record_filter, lead_connection), NULL, NULL},
+    {"copies", FILTER_WORD, offsetof(struct record_filter, copies), record_copies, NULL},
     {"updatedAfter", FILTER_TIME, offsetof(struct record_filter, updated_after), NULL, NULL},
     {"updatedBefore", FILTER_TIME, offsetof(struct record_filter, updated_before), NULL, NULL},
     {"filter", FILTER_OWN, 0, NULL, &where_own}, {NULL, 0, 0, NULL, NULL}};
@@ -114,7 +117,8 @@ static const struct json_member filter_members[] = {MEMBER_TEXT("resourceType", 
 	.need = READ_NULLABLE, .parse = uuid_parse_member, .rule = "must be an id"},
     {"leadConnectionId", READ_PARSED, JSON_INTO(struct filter_body, f.lead_connection),
 	.need = READ_NULLABLE, .parse = uuid_parse_member, .rule = "must be an id"},
-    MEMBER_TIME("updatedAfter", updated_after), MEMBER_TIME("updatedBefore", updated_before),
+    MEMBER_TEXT("copies", copies), MEMBER_TIME("updatedAfter", updated_after),
+    MEMBER_TIME("updatedBefore", updated_before),
     {"filter", READ_OBJECT, JSON_INTO(struct filter_body, where), .need = READ_NULLABLE}};
 
 static int filter_member_where(struct json_reader *in, struct arena *a, const char *path,
@@ -189,6 +193,8 @@ int record_filter_check(const struct record_filter *f, struct err *err)
 		return -1;
 	if (f->lead_status.n > 0 && word_find(lead_sync_statuses, f->lead_status) == NULL)
 		return err_field(err, ERR_INVALID, "leadStatus", "is no status of a lead");
+	if (f->copies.p != NULL && word_find(record_copies, f->copies) == NULL)
+		return err_field(err, ERR_INVALID, "copies", "must be " RECORD_COPIES_NONE);
 	if (f->source.p != NULL && word_find(record_sources, f->source) == NULL)
 		return err_field(
 		    err, ERR_INVALID, "source", "must be webhook, poll, import or flow_step");

@@ -33,6 +33,12 @@ enum {
 	" AND l.account_id = r.account_id AND l.provider_type = r.provider_type"                   \
 	" AND l.provider_lead_id = r.external_id "
 
+/* One value: the filter's copies. Is it no copy of a lead that we pushed there? */
+#define RECORD_NO_COPY                                                                             \
+	" (? IS NULL OR r.resource_type <> 'lead' OR l.id IS NOT NULL OR NOT EXISTS"               \
+	" (SELECT 1 FROM lead_copies o WHERE o.account_id = r.account_id"                          \
+	" AND o.provider_type = r.provider_type AND o.external_id = r.external_id))"
+
 struct key_range {
 	int64_t from_us,
 	    to_us; /* newest first: from ≥ updated_at ≥ to; oldest first: from ≤ … < to */

@@ -33,6 +33,7 @@ DB_STMT(record_seek_type_oldest, KEYS TYPE OF_TYPE KEY_ABOVE OLDEST "1 OFFSET ?"
 DB_STMT(record_oldest_before,
     "SELECT 1 FROM records FORCE INDEX (records_recent) WHERE account_id = ? AND updated_at < ?"
     " LIMIT 1");
+DB_STMT(record_copies_exist, "SELECT 1 FROM lead_copies WHERE account_id = ? LIMIT 1");
 #define CONNECTIONS_NOTED 50 /* the migration since which they are */
 
 DB_STMT(record_counts_by_kind,
@@ -208,7 +209,7 @@ static bool filter_is_searched(const struct record_filter *f)
 {
 	return f->search.p != NULL || f->provider_type.p != NULL || f->source.p != NULL ||
 	       f->lead_status.p != NULL || !uuid_is_nil(f->lead_connection) ||
-	       !uuid_is_nil(f->connection) || f->nwhere > 0;
+	       !uuid_is_nil(f->connection) || f->copies.p != NULL || f->nwhere > 0;
 }
 
 /* The rows that stand in the page's stretch of the list now. */
@@ -343,8 +344,9 @@ int record_count(struct app *app, struct arena *a, const struct record_filter *f
 
 	*total = -1;
 	if (f->source.p != NULL || f->search.p != NULL || f->lead_status.p != NULL ||
-	    !uuid_is_nil(f->lead_connection) || !uuid_is_nil(f->connection) || f->nwhere > 0 ||
-	    f->updated_after.is_given || f->updated_before.is_given)
+	    !uuid_is_nil(f->lead_connection) || !uuid_is_nil(f->connection) ||
+	    f->copies.p != NULL || f->nwhere > 0 || f->updated_after.is_given ||
+	    f->updated_before.is_given)
 		return 0;
 	if (db_row(app->db, a, &record_counts_total,
 		DB_VALS(db_uuid(&f->account_id), db_name(f->provider_type),
@@ -354,6 +356,14 @@ int record_count(struct app *app, struct arena *a, const struct record_filter *f
 		return -1;
 	*total = db_get_int(&rows, 0, 0);
 	return 0;
+}
+
+int record_has_copies(
+    struct app *app, struct arena *a, const struct uuid *account_id, struct err *err)
+{
+	struct db_rows rows;
+
+	return db_row(app->db, a, &record_copies_exist, DB_VALS(db_uuid(account_id)), &rows, err);
 }
 
 int record_has_unconnected(struct app *app, struct arena *a, const struct uuid *account_id,

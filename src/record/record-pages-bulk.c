@@ -330,6 +330,8 @@ static const char *ask_word(const struct record_browse *b, const char *name, con
 		return record_browse_connection_name(b, &b->f.lead_connection);
 	if (strcmp(name, "connectionId") == 0)
 		return record_browse_connection_name(b, &b->f.connection);
+	if (strcmp(name, "copies") == 0)
+		return word_label(record_copies, value);
 	if (strcmp(name, "source") == 0)
 		return record_source_label(value);
 	return value;
@@ -341,7 +343,8 @@ static void ask_add_conditions(json_t *data, const struct record_browse *b)
 	static const char *const names[][2] = {{"resourceType", "Type"},
 	    {"providerType", "Provider"}, {"connectionId", "Connection"}, {"source", "Source"},
 	    {"search", "Search"}, {"leadStatus", "Delivery"}, {"leadConnectionId", "Leads from"},
-	    {"updatedAfter", "Updated since"}, {"updatedBefore", "Updated before"}};
+	    {"copies", "Copies of leads"}, {"updatedAfter", "Updated since"},
+	    {"updatedBefore", "Updated before"}};
 	const json_t *filter = record_browse_filter_json(b);
 	json_t *list = json_array();
 

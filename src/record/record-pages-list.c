@@ -42,7 +42,8 @@ static json_t *browse_pairs(const struct record_browse *b)
 	json_t *pairs = json_own(a, json_array());
 
 	for (size_t i = 0; i < filter.n; i++)
-		if (!b->is_type_fixed || !str_is(filter.v[i].name, "resourceType"))
+		if (!b->is_type_fixed || (!str_is(filter.v[i].name, "resourceType") &&
+					     !str_is(filter.v[i].name, "copies")))
 			pairs_add(pairs, filter.v[i].name.p, filter.v[i].value); /* ends with NUL */
 	if (b->extra_name.p != NULL)
 		pairs_add(pairs, b->extra_name.p, b->extra); /* a literal */
@@ -513,6 +514,11 @@ static void list_show_chips(const struct record_browse *b, json_t *data)
 		(void)chips_add(chips, &without, "Connection",
 		    str_from(record_browse_connection_name(b, &b->f.connection)));
 	without = *b;
+	without.f.copies = nothing;
+	if (b->f.copies.p != NULL && !b->is_type_fixed)
+		(void)chips_add(chips, &without, "Copies of leads",
+		    str_from(word_label(record_copies, RECORD_COPIES_NONE)));
+	without = *b;
 	without.f.updated_after = (struct opt_time){0};
 	if (b->f.updated_after.is_given)
 		json_set_bool(chips_add(chips, &without, "Updated since",
@@ -567,6 +573,8 @@ static void list_show_clear(const struct record_browse *b, json_t *data)
 	struct record_filter filter = b->f;
 
 	filter.resource_type = nothing;
+	if (b->is_type_fixed)
+		filter.copies = nothing;
 	json_set_str(data, "clear_href", record_browse_link(&all));
 	json_set_bool(data, "is_filtered",
 	    b->extra.n > 0 || filter_pairs(b->r->a, &list_of_records, &filter).n > 0);

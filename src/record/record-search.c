@@ -53,7 +53,9 @@
 	" r.updated_at, r.provider_updated_at, r.connection_id,"                                   \
 	" l.id, l.sync_status, l.connection_id," SEARCH_CHECK
 enum { SEARCH_ROW_CHECK = RECORD_ROW_MORE };
-#define OF_LEAD " (? IS NULL OR l.sync_status = ?) AND (? IS NULL OR l.connection_id = ?) AND"
+#define OF_LEAD                                                                                    \
+	" (? IS NULL OR l.sync_status = ?) AND (? IS NULL OR l.connection_id = ?) "                \
+	"AND" RECORD_NO_COPY " AND"
 #define SCAN_HEAD SEARCH_SHORTLY SEARCH_COLUMNS " FROM (SELECT id AS window_id"
 /* The words come before the payloads (STRAIGHT_JOIN): most records of a window do not match. */
 #define SCAN_TAIL                                                                                  \
@@ -328,7 +330,8 @@ static size_t search_fits_values(const struct record_searching *s, struct db_val
 {
 	v[0] = v[1] = db_name(s->f->lead_status);
 	v[2] = v[3] = db_uuid_or_null(&s->f->lead_connection);
-	return 4 + search_terms_values(&s->terms, v + 4);
+	v[4] = db_name(s->f->copies);
+	return 5 + search_terms_values(&s->terms, v + 5);
 }
 
 /* Where the window that begins at s->at ends. Its end is read before the window is looked through:
@@ -382,7 +385,7 @@ static int window_scan(
 {
 	static const struct db_stmt *const statements[4] = {&search_scan_newest,
 	    &search_scan_oldest, &search_scan_type_newest, &search_scan_type_oldest};
-	struct db_val v[13 + SEARCH_VALUES];
+	struct db_val v[14 + SEARCH_VALUES];
 	struct db_rows rows;
 	size_t n =
 	    search_window_values(s, window_scanned_to(s, end), s->pace.window + SEARCH_ENTERED, v);
@@ -509,7 +512,7 @@ int search_match_text(struct app *app, struct arena *a, const struct uuid *accou
 static int index_query(struct record_searching *s, const char *match, size_t most,
     struct db_rows *rows, struct err *err)
 {
-	struct db_val v[13 + SEARCH_VALUES];
+	struct db_val v[14 + SEARCH_VALUES];
 	size_t n = 0;
 
 	v[n++] = db_str(match);

@@ -48,7 +48,8 @@ enum {
 };
 #define WALK_FITS                                                                                  \
 	" CASE WHEN ((? IS NULL OR r.source = ?) AND (? IS NULL OR l.sync_status = ?) AND "        \
-	"(? IS NULL OR l.connection_id = ?) AND (? IS NULL OR r.connection_id = ?) AND "           \
+	"(? IS NULL OR l.connection_id = ?) AND (? IS NULL OR r.connection_id = ?) "               \
+	"AND" RECORD_NO_COPY " AND "                                                               \
 	"r.updated_at >= ? AND r.updated_at < ?"                                                   \
 	" AND r.first_seen_at < ?"
 #define WALK_PAYLOAD                                                                               \
@@ -192,7 +193,7 @@ static int walk_read_page(
 	const struct record_walk_kind *k = &w->kinds[w->kind];
 	const struct str after =
 	    w->nafter == 0 ? (struct str){NULL, 0} : (struct str){w->after, w->nafter};
-	struct db_val v[18 + SEARCH_VALUES];
+	struct db_val v[19 + SEARCH_VALUES];
 	size_t n = 0;
 
 	v[n++] = db_name(f->source);
@@ -203,6 +204,7 @@ static int walk_read_page(
 	v[n++] = db_uuid_or_null(&f->lead_connection);
 	v[n++] = db_uuid_or_null(&f->connection);
 	v[n++] = db_uuid_or_null(&f->connection);
+	v[n++] = db_name(f->copies);
 	v[n++] = db_int(record_filter_from(f));
 	v[n++] = db_int(record_filter_until(f));
 	v[n++] = db_int(w->seen_before_us);

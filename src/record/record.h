@@ -99,6 +99,11 @@ int record_get_written(struct app *app, struct arena *a, const struct uuid *acco
 #define RECORD_WHERE_LESS "lt"
 #define RECORD_WHERE_EMPTY "empty" /* true or false */
 
+/* Of a filter: a lead that was pushed to a CRM comes back as a record of that CRM, and is the same
+ * lead; such records are left out. */
+#define RECORD_COPIES_NONE "none"
+extern const struct word record_copies[];
+
 /* A list's filter: NULL, or not given, where not filtered. */
 struct record_where {
 	const struct path *path;
@@ -111,6 +116,7 @@ struct record_filter {
 	struct str lead_status;      /* sync status of the lead that it mirrors */
 	struct uuid lead_connection; /* the source of that lead */
 	struct uuid connection;      /* that the record last came by */
+	struct str copies;           /* RECORD_COPIES_NONE: not what we pushed there ourselves */
 	struct opt_time updated_after, updated_before;
 	struct record_where *where;
 	size_t nwhere;
@@ -160,8 +166,8 @@ int record_list(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_slice *slice, struct err *err);
 /* A filter from a JSON object
  * ({"resourceType","providerType","connectionId","source","search","leadStatus","leadConnectionId",
- * "updatedAfter","updatedBefore","filter":{path:value or {op:value}}}): 0, or -1 with complaints by
- * a reader, or with ERR_INVALID naming the field. An empty one is legal here. */
+ * "copies","updatedAfter","updatedBefore","filter":{path:value or {op:value}}}): 0, or -1 with
+ * complaints by a reader, or with ERR_INVALID naming the field. An empty one is legal here. */
 int record_filter_from_body(struct json_reader *in, struct arena *a, const json_t *o,
     const struct uuid *account_id, struct record_filter *out);
 int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid *account_id,
@@ -231,6 +237,9 @@ int record_retain(struct app *app, struct err *err);
 /* How many match, from the counters: exact for filters on types only; else -1. */
 int record_count(struct app *app, struct arena *a, const struct record_filter *f, int64_t *total,
     struct err *err);
+/* Does any record come back that is a lead which was pushed: 1, 0, -1. */
+int record_has_copies(
+    struct app *app, struct arena *a, const struct uuid *account_id, struct err *err);
 /* Are there records from before connections were noted, and since when were they? 1, 0, -1. */
 int record_has_unconnected(struct app *app, struct arena *a, const struct uuid *account_id,
     int64_t *since_us, struct err *err);
