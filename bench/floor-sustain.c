@@ -14,6 +14,7 @@
  *   record_changes          2     the creation, and the details with all their paths
  *   record_moves            1
  *   record_counts           1 for all 32
+ *   lead_counts             1 for all 32
  *   push_counts             1 a destination for all 32
  *   leads                   1
  *   lead_deliveries         1 a destination
@@ -70,6 +71,9 @@ DB_STMT_ROWS(floor_counts,
     " VALUES ",
     "(?,'meta_lead_ads','lead',?,0,?)",
     " ON DUPLICATE KEY UPDATE records = records + VALUES(records)");
+DB_STMT_ROWS(floor_lead_counts,
+    "INSERT INTO lead_counts (account_id, at, provider_type, slot, leads) VALUES ",
+    "(?,?,'meta_lead_ads',0,?)", " ON DUPLICATE KEY UPDATE leads = leads + VALUES(leads)");
 DB_STMT_ROWS(floor_leads,
     "INSERT INTO leads (id, account_id, connection_id, record_id, event_id, provider_type,"
     " provider_lead_id, form_id, ad_id, campaign_id, stage, sync_status, email, phone_number,"
@@ -222,7 +226,12 @@ static int write_leads(
 	    db_str(l->campaign_id), db_str(l->email), db_str(l->phone), db_str(l->name),
 	    db_strn(l->lead), db_int(l->received), db_int(now), db_int(now), db_int(now),
 	    db_int(now));
-	return db_exec_rows(db, &floor_leads, NULL, 0, v, n, 18, NULL, err);
+	if (db_exec_rows(db, &floor_leads, NULL, 0, v, n, 18, NULL, err) == -1)
+		return -1;
+	return db_exec_rows(db, &floor_lead_counts, NULL, 0,
+	    (const struct db_val[]){
+		db_uuid(&f->account), db_int(now - now % QUARTER_US), db_int((int64_t)f->ndone)},
+	    1, 3, NULL, err);
 }
 
 static int write_pushes(

@@ -167,6 +167,8 @@ int lead_capture(
 		return -1;
 	if (inserted < n && lead_find_existing(db, a, leads, n, err) == -1)
 		return -1;
+	if (lead_counts_add_new(db, a, leads, n, err) == -1)
+		return -1;
 	return lead_insert_jobs(db, a, leads, n, err);
 }
 
