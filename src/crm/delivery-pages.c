@@ -105,6 +105,7 @@ int crm_page_deliveries(struct req *r)
 	deliveries_tell_status(r->a, s.rows);
 	data = json_object();
 	chrome_slice(r, &s, data);
+	chrome_slice_order(r, &s, list_of_deliveries.sort, data);
 	chrome_slice_total(&s, BACKLOG_MOST, "delivery", "deliveries", data);
 	json_set(data, "connections", json_incref(connections));
 	deliveries_show_waiting(r, connections, data);

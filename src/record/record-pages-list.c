@@ -47,7 +47,9 @@ static json_t *browse_pairs(const struct record_browse *b)
 			pairs_add(pairs, filter.v[i].name.p, filter.v[i].value); /* ends with NUL */
 	if (b->extra_name.p != NULL)
 		pairs_add(pairs, b->extra_name.p, b->extra); /* a literal */
-	if (b->is_ascending)
+	if (b->is_by_received && (b->is_ascending || b->extra.n == 0))
+		pairs_add(pairs, "sort", b->is_ascending ? STR("receivedAt") : STR("-receivedAt"));
+	else if (b->is_ascending)
 		pairs_add(pairs, "sort", STR("updatedAt"));
 	for (size_t i = 0; i < json_array_size(b->columns); i++)
 		pairs_add(pairs, "col", str_from(json_string_value(json_array_get(b->columns, i))));
@@ -223,6 +225,16 @@ static int64_t browse_page_rows(const struct record_browse *b)
 	return rows < RECORD_PAGE_ROWS ? (int64_t)rows : RECORD_PAGE_ROWS;
 }
 
+/* One that is looked up by another status of its own has no other order; a search goes from the
+ * newest on. */
+static void browse_read_received(struct record_browse *b, struct str sort)
+{
+	b->is_by_received = b->has_received && (b->extra.n > 0 || str_is(sort, "receivedAt") ||
+						   str_is(sort, "-receivedAt"));
+	if (b->is_by_received)
+		b->is_ascending = str_is(sort, "receivedAt") && b->f.search.n == 0;
+}
+
 /* The list that the pairs of an address tell of, without its position; what is wrong with its
  * filter is noted by req_invalid. */
 static void browse_read_list(struct record_browse *b, const struct http_pairs *from)
@@ -234,6 +246,7 @@ static void browse_read_list(struct record_browse *b, const struct http_pairs *f
 	b->view = view.n > 0 ? view : nothing;
 	if (sort.n > 0)
 		b->is_ascending = str_is(sort, "updatedAt");
+	browse_read_received(b, sort);
 	b->slice.s.page = 1;
 }
 
@@ -277,8 +290,9 @@ static bool browse_read_position(struct record_browse *b)
 {
 	struct list own = list_of_records;
 
-	own.name = arena_printf(b->r->a, "%s %zu:%.*s", b->address, b->extra.n, (int)b->extra.n,
-	    b->extra.n > 0 ? b->extra.p : "");
+	own.name =
+	    arena_printf(b->r->a, "%s%s %zu:%.*s", b->address, b->is_by_received ? " received" : "",
+		b->extra.n, (int)b->extra.n, b->extra.n > 0 ? b->extra.p : "");
 	b->slice.s.is_ascending = b->is_ascending;
 	return slice_place(b->r, &own, &b->f, browse_page_rows(b), &b->slice.s);
 }
@@ -433,12 +447,15 @@ static void list_show_hidden(const struct record_browse *b, json_t *data)
 		searching.f.lead_connection = (struct uuid){{0}};
 	else
 		searching.f.connection = (struct uuid){{0}};
+	if (b->extra.n > 0 && !b->is_ascending) /* its order came with the status */
+		searching.is_by_received = false;
 	choosing.columns = NULL;
-	choosing.is_ascending = false;
+	choosing.is_ascending = choosing.is_by_received = false;
 	json_set(data, "filter_hidden", json_incref(browse_pairs(&searching)));
 	json_set(data, "column_hidden", json_incref(browse_pairs(&choosing)));
 	json_set_bool(data, "has_own_columns", b->columns != NULL);
 	choosing.is_ascending = b->is_ascending;
+	choosing.is_by_received = b->is_by_received;
 	json_set_str(data, "plain_columns_href", record_browse_link(&choosing));
 }
 
@@ -555,12 +572,24 @@ const char *record_browse_export_link(const struct record_browse *b, const char 
 	return browse_link_at(&all, "format", format);
 }
 
-static void list_show_sort(const struct record_browse *b, json_t *data)
+/* A head leads to its order, newest first; the one of the list's own order turns it round. */
+static json_t *order_of(const struct record_browse *b, bool is_by_received)
 {
+	const bool is_current = b->is_by_received == is_by_received;
 	struct record_browse other = *b;
 
-	other.is_ascending = !b->is_ascending;
-	json_set_str(data, "sort_href", record_browse_link(&other));
+	other.is_by_received = is_by_received;
+	other.is_ascending = is_current && !b->is_ascending;
+	return chrome_order(record_browse_link(&other), is_current, b->is_ascending);
+}
+
+static void list_show_sort(const struct record_browse *b, json_t *data)
+{
+	if (b->extra.n == 0)
+		json_set(data, "updated_order", order_of(b, false));
+	if (b->has_received && !(b->is_by_received && b->f.search.n > 0))
+		json_set(data, "received_order", order_of(b, true));
+	json_set_bool(data, "is_by_received", b->is_by_received);
 }
 
 /* Where "Clear" leads: this list of all. */

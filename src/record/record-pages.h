@@ -16,13 +16,14 @@ struct record_browse {
 	const char *address; /* of the page, without query */
 	bool is_type_fixed;  /* the page is of one resource type, which its address hides */
 	struct record_filter f;
-	bool is_ascending;            /* oldest first */
-	json_t *columns;              /* paths chosen in the address; NULL: none */
-	json_t *view_columns;         /* what the page's own view chooses; NULL: none */
-	struct str view;              /* id of the view that the address was opened from */
-	struct str extra_name, extra; /* the page's own parameter: a lead's delivery status */
-	struct record_slice slice;    /* the position, and the rows there */
-	bool is_back;                 /* the slice before the cursor */
+	bool is_ascending;                 /* oldest first */
+	bool has_received, is_by_received; /* the page knows that order too; it is in it */
+	json_t *columns;                   /* paths chosen in the address; NULL: none */
+	json_t *view_columns;              /* what the page's own view chooses; NULL: none */
+	struct str view;                   /* id of the view that the address was opened from */
+	struct str extra_name, extra;      /* the page's own parameter: a lead's delivery status */
+	struct record_slice slice;         /* the position, and the rows there */
+	bool is_back;                      /* the slice before the cursor */
 	const char
 	    *wrong; /* a sentence without a full stop: the filter is none, nothing is listed */
 };
