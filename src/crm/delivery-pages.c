@@ -43,6 +43,7 @@ static int deliveries_add_titles(struct req *r, json_t *rows, struct err *err)
 static void deliveries_tell_status(struct arena *a, json_t *rows)
 {
 	int64_t now_us = clock_now_us();
+	const char *said;
 	json_t *row;
 	size_t i;
 
@@ -50,6 +51,10 @@ static void deliveries_tell_status(struct arena *a, json_t *rows)
 		json_set_str(
 		    row, "statusLabel", word_label(delivery_statuses, json_str(row, "status")));
 		crm_tell_error(a, row);
+		said = json_str(row, "error_words");
+		if (said == NULL && str_is(str_from(json_str(row, "status")), DELIVERY_SKIPPED))
+			said = json_str(row, "reason"); /* nobody was asked */
+		json_set_str(row, "said", said);
 		json_set_str(row, "again",
 		    json_time(row, "nextAttemptAt") > now_us ? json_str(row, "nextAttemptAt")
 							     : NULL);

@@ -378,6 +378,7 @@ static int lead_list_show(struct record_browse *b, json_t *data, struct err *err
 	json_set(data, "lead_connections", json_incref(connections));
 	json_set_bool(data, "has_lead_connections", json_array_size(connections) > 1);
 	json_set(data, "statuses", chrome_choices(r, "status", lead_sync_statuses));
+	json_set_bool(data, "is_leads_alone", b->is_by_received && b->extra.n == 0);
 	if (is_of_leads_table(b)) /* there is no way back by cursor */
 		json_set_str(data, "previous_href", NULL);
 	return 0;

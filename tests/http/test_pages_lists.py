@@ -304,12 +304,14 @@ def _():
     page = b.get("/admin/leads").text
     equal(head(page, "Updated")[0], "descending")
     equal(head(page, "Received"), (None, "/admin/leads?sort=-receivedAt"))
+    true("not among them" not in page, page)
     page = b.get("/admin/leads?sort=-receivedAt").text
     equal((head(page, "Received")[0], head(page, "Updated")[0]), ("descending", None))
     equal(shown(page), names)
     equal(shown(b.get(head(page, "Received")[1]).text), names[::-1])
     has(page, "that are no leads are not among them")
     page = b.get("/admin/leads?status=success").text
+    true("not among them" not in page, page)
     equal((head(page, "Received"), head(page, "Updated")),
           (("descending", "/admin/leads?status=success&sort=receivedAt"), None))
     equal(shown(page), names)

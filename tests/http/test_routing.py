@@ -56,6 +56,8 @@ def _():
     page = b.get("/admin/leads/" + with_crm["id"])
     check_page(page)
     has(page.text, "no private-app token")
+    has(b.get("/admin/deliveries?status=skipped").text, "no private-app token")
+    equal(rows["Shop CRM"]["reason"], None, "no rules, no reason")
     page = b.get("/admin/crm")
     check_page(page)
     has(page.text, "Has no private-app token")
