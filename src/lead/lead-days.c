@@ -1,17 +1,20 @@
 /* SQL of lead_counts: how many leads came when, kept as they are captured and erased, so that no
  * page counts leads. By the quarter of an hour, at which days begin in any zone. Each process
  * counts in one of a few slots, so that two seldom wait for the same row, and rows of one statement
- * come in the order of the key. */
+ * come in the order of the key. What polls and files bring has slots of its own: their transactions
+ * are long, and a webhook must not wait for them. */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/zone.h"
 #include "lead/lead-internal.h"
+#include "record/record.h"
 
 #define QUARTER_US (15 * 60 * SECOND_US)
 #define SLOTS 8
-#define ERASED_SLOT "8" /* of those that are taken off */
+#define ERASED_SLOT "16" /* of those that are taken off, behind those of both kinds */
 #define VALUES 5
 #define KEPT_US (100 * DAY_US)
 #define PURGE_STEP 2000
@@ -29,6 +32,13 @@ DB_STMT(lead_counts_since, "SELECT at, provider_type, SUM(leads) FROM lead_count
 			   " ORDER BY at");
 enum { COUNTED_AT, COUNTED_PROVIDER, COUNTED_LEADS };
 DB_STMT(lead_counts_purge, "DELETE FROM lead_counts WHERE at < ? LIMIT ?");
+
+static int64_t slot_of(const struct lead_capture *l)
+{
+	const bool is_live = l->source != NULL && strcmp(l->source, RECORD_SOURCE_WEBHOOK) == 0;
+
+	return getpid() % SLOTS + (is_live ? 0 : SLOTS);
+}
 
 static int64_t quarter_of(int64_t at_us)
 {
@@ -68,7 +78,7 @@ int lead_counts_add_new(
 			same++;
 		struct db_val row[VALUES] = {db_uuid(&v[i]->account_id),
 		    db_int(quarter_of(v[i]->received_us)), db_strn(v[i]->provider_type),
-		    db_int(getpid() % SLOTS), db_int((int64_t)same)};
+		    db_int(slot_of(v[i])), db_int((int64_t)same)};
 
 		memcpy(vals + VALUES * rows++, row, sizeof(row));
 	}

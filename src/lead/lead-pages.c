@@ -207,7 +207,9 @@ static int leads_load_by_status(struct record_browse *b, json_t **leads, struct 
 static bool record_fits_where(const struct record_browse *b, const json_t *record)
 {
 	return record_where_fits_json(b->r->a, &b->f, json_object_get(record, "data")) &&
-	       (b->f.source.p == NULL || str_is(b->f.source, json_str(record, "source")));
+	       (b->f.source.p == NULL || str_is(b->f.source, json_str(record, "source"))) &&
+	       (uuid_is_nil(b->f.connection) || str_is(str_from(json_str(record, "connectionId")),
+						    uuid_dup(b->r->a, b->f.connection)));
 }
 
 /* A lead whose record was deleted is shown by what it says itself. */

@@ -3,6 +3,7 @@
 import html
 import re
 import time
+import urllib.parse
 
 from harness import Browser, equal, has, here, problem, run, test, true, wait_until
 from markup import check_page
@@ -317,7 +318,7 @@ def _():
     equal(shown(page), names)
     equal(shown(b.get("/admin/leads?status=success&sort=receivedAt").text), names[::-1])
     problem(t.api("GET", "/leads?search=a&sort=receivedAt"), 422, field="sort")
-    page = b.get("/admin/leads?sort=receivedAt&search=" + names[0].split()[0])
+    page = b.get("/admin/leads?sort=receivedAt&search=" + urllib.parse.quote(names[0].split()[0]))
     equal(page.status, 200)
     equal(head(page.text, "Received"), None)
     problem(t.api("GET", "/records?sort=firstSeenAt"), 422, field="sort")
