@@ -21,8 +21,8 @@
 
 DB_STMT_ROWS(floor_records,
     "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
-    " first_seen_at, updated_at, provider_updated_at) VALUES ",
-    "(?,?,?,?,?,'import',?,?,?,NULL)",
+    " first_seen_at, updated_at, provider_updated_at, connection_id) VALUES ",
+    "(?,?,?,?,?,'import',?,?,?,NULL,NULL)",
     " ON DUPLICATE KEY UPDATE data = VALUES(data), updated_at = VALUES(updated_at)");
 DB_STMT_ROWS(floor_search, "INSERT INTO record_search (record_id, account_id, words) VALUES ",
     "(?,?,?)", " ON DUPLICATE KEY UPDATE words = VALUES(words)");

@@ -21,8 +21,8 @@ DB_STMT_ROWS(floor_keys,
     " ON DUPLICATE KEY UPDATE event_id = event_id");
 DB_STMT_ROWS(floor_records,
     "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
-    " first_seen_at, updated_at, provider_updated_at) VALUES ",
-    "(?,?,?,?,?,'webhook',?,?,?,?)", "");
+    " first_seen_at, updated_at, provider_updated_at, connection_id) VALUES ",
+    "(?,?,?,?,?,'webhook',?,?,?,?,?)", "");
 DB_STMT_ROWS(floor_queue, "INSERT INTO record_search_queue (record_id, account_id) VALUES ",
     "(?,?)", " ON DUPLICATE KEY UPDATE record_id = record_id");
 DB_STMT_ROWS(floor_changes,
@@ -33,6 +33,9 @@ DB_STMT_ROWS(floor_counts,
     "INSERT INTO record_counts (account_id, provider_type, resource_type, day, slot, records)"
     " VALUES ",
     "(?,?,?,?,0,?)", " ON DUPLICATE KEY UPDATE records = records + VALUES(records)");
+DB_STMT_ROWS(floor_lead_counts,
+    "INSERT INTO lead_counts (account_id, at, provider_type, slot, leads) VALUES ", "(?,?,?,0,?)",
+    " ON DUPLICATE KEY UPDATE leads = leads + VALUES(leads)");
 DB_STMT_ROWS(floor_leads,
     "INSERT INTO leads (id, account_id, connection_id, record_id, event_id, provider_type,"
     " provider_lead_id, form_id, ad_id, campaign_id, stage, sync_status, email, phone_number,"
@@ -97,7 +100,7 @@ static void fill(struct floor *f)
 
 static int write_records(struct db *db, struct floor *f, struct err *err)
 {
-	struct db_val v[BATCH * 9];
+	struct db_val v[BATCH * 10];
 	size_t n = 0;
 
 	for (size_t i = 0; i < BATCH; i++)
@@ -109,8 +112,8 @@ static int write_records(struct db *db, struct floor *f, struct err *err)
 	for (size_t i = 0; i < BATCH; i++)
 		ROW(db_uuid(&f->record[i]), db_uuid(&f->account), db_str(provider_of(i)),
 		    db_str(resource_of(i)), db_str(f->external[i]), db_str(f->data[i]),
-		    db_int(f->now), db_int(f->now), db_null());
-	if (db_exec_rows(db, &floor_records, NULL, 0, v, n, 9, NULL, err) == -1)
+		    db_int(f->now), db_int(f->now), db_null(), db_uuid(&f->connection));
+	if (db_exec_rows(db, &floor_records, NULL, 0, v, n, 10, NULL, err) == -1)
 		return -1;
 	n = 0;
 	for (size_t i = 0; i < BATCH; i++)
@@ -130,6 +133,16 @@ static int write_records(struct db *db, struct floor *f, struct err *err)
 	return db_exec_rows(db, &floor_counts, NULL, 0, v, n, 5, NULL, err);
 }
 
+/* All of its leads are of one provider and one moment. */
+static int write_lead_counts(struct db *db, const struct floor *f, struct err *err)
+{
+	const int64_t quarter_us = 15 * 60 * SECOND_US;
+	const struct db_val row[] = {db_uuid(&f->account), db_int(f->now - f->now % quarter_us),
+	    db_str(provider_of(0)), db_int(BATCH / 2)};
+
+	return db_exec_rows(db, &floor_lead_counts, NULL, 0, row, 1, 4, NULL, err);
+}
+
 static int write_leads(struct db *db, struct floor *f, struct err *err)
 {
 	struct db_val v[BATCH * 9];
@@ -139,7 +152,8 @@ static int write_leads(struct db *db, struct floor *f, struct err *err)
 		ROW(db_uuid(&f->lead[i]), db_uuid(&f->account), db_uuid(&f->connection),
 		    db_uuid(&f->record[i]), db_uuid(&f->event[i]), db_str(provider_of(i)),
 		    db_str(f->external[i]), db_int(f->now), db_int(f->now));
-	if (db_exec_rows(db, &floor_leads, NULL, 0, v, n, 9, NULL, err) == -1)
+	if (db_exec_rows(db, &floor_leads, NULL, 0, v, n, 9, NULL, err) == -1 ||
+	    write_lead_counts(db, f, err) == -1)
 		return -1;
 	n = 0;
 	for (size_t i = 0; i < BATCH; i += 2)

@@ -14,6 +14,7 @@
  *   record_changes          2     the creation, and the details with all their paths
  *   record_moves            1
  *   record_counts           1 for all 32
+ *   lead_counts             1 for all 32
  *   push_counts             1 a destination for all 32
  *   leads                   1
  *   lead_deliveries         1 a destination
@@ -55,8 +56,8 @@ DB_STMT_ROWS(floor_keys,
     "");
 DB_STMT_ROWS(floor_records,
     "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
-    " first_seen_at, updated_at, provider_updated_at) VALUES ",
-    "(?,?,'meta_lead_ads','lead',?,'webhook',?,?,?,?)", "");
+    " first_seen_at, updated_at, provider_updated_at, connection_id) VALUES ",
+    "(?,?,'meta_lead_ads','lead',?,'webhook',?,?,?,?,?)", "");
 DB_STMT_ROWS(floor_search, "INSERT INTO record_search (record_id, account_id, words) VALUES ",
     "(?,?,?)", "");
 DB_STMT_ROWS(floor_changes,
@@ -70,6 +71,9 @@ DB_STMT_ROWS(floor_counts,
     " VALUES ",
     "(?,'meta_lead_ads','lead',?,0,?)",
     " ON DUPLICATE KEY UPDATE records = records + VALUES(records)");
+DB_STMT_ROWS(floor_lead_counts,
+    "INSERT INTO lead_counts (account_id, at, provider_type, slot, leads) VALUES ",
+    "(?,?,'meta_lead_ads',0,?)", " ON DUPLICATE KEY UPDATE leads = leads + VALUES(leads)");
 DB_STMT_ROWS(floor_leads,
     "INSERT INTO leads (id, account_id, connection_id, record_id, event_id, provider_type,"
     " provider_lead_id, form_id, ad_id, campaign_id, stage, sync_status, email, phone_number,"
@@ -170,13 +174,13 @@ static int write_events(struct db *db, struct floor *f, struct lead **leads, str
 static int write_records(
     struct db *db, struct floor *f, struct lead **leads, int64_t now, struct err *err)
 {
-	struct db_val v[BATCH * 7];
+	struct db_val v[BATCH * 8];
 	size_t n = 0;
 
 	EACH_LEAD(l)
 	ROW(db_uuid(&l->record), db_uuid(&f->account), db_str(l->external), db_strn(l->data),
-	    db_int(l->received), db_int(now), db_int(l->received));
-	if (db_exec_rows(db, &floor_records, NULL, 0, v, n, 7, NULL, err) == -1)
+	    db_int(l->received), db_int(now), db_int(l->received), db_uuid(&f->connection));
+	if (db_exec_rows(db, &floor_records, NULL, 0, v, n, 8, NULL, err) == -1)
 		return -1;
 	n = 0;
 	EACH_LEAD(l)
@@ -222,7 +226,12 @@ static int write_leads(
 	    db_str(l->campaign_id), db_str(l->email), db_str(l->phone), db_str(l->name),
 	    db_strn(l->lead), db_int(l->received), db_int(now), db_int(now), db_int(now),
 	    db_int(now));
-	return db_exec_rows(db, &floor_leads, NULL, 0, v, n, 18, NULL, err);
+	if (db_exec_rows(db, &floor_leads, NULL, 0, v, n, 18, NULL, err) == -1)
+		return -1;
+	return db_exec_rows(db, &floor_lead_counts, NULL, 0,
+	    (const struct db_val[]){
+		db_uuid(&f->account), db_int(now - now % QUARTER_US), db_int((int64_t)f->ndone)},
+	    1, 3, NULL, err);
 }
 
 static int write_pushes(
@@ -302,7 +311,8 @@ static void take_details(struct floor *f, struct slot *s)
 	    .provider_type = STR("meta_lead_ads"),
 	    .resource_type = STR("lead"),
 	    .external_id = str_from(l->external),
-	    .source = RECORD_SOURCE_WEBHOOK};
+	    .source = RECORD_SOURCE_WEBHOOK,
+	    .connection_id = f->connection};
 	const char *space;
 
 	if (data == NULL || json_object_get(data, "field_data") == NULL)

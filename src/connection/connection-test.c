@@ -60,6 +60,13 @@ const char *connection_shut_words(const struct connection *c)
 	return NULL;
 }
 
+const char *connection_lacks(struct arena *a, const struct connection *c, const char *action)
+{
+	return c->shut != 0 || !uuid_is_nil(c->grant.id)
+		   ? NULL
+		   : provider_action_lacks(a, c->provider, &c->access, action);
+}
+
 const char *connection_untestable(struct arena *a, const struct connection *c)
 {
 	const char *action = c->provider->test_action, *lacking;

@@ -61,6 +61,9 @@ int connection_get(struct app *app, struct arena *a, const struct uuid *account_
  * ERR_CONFLICT, for people: its provider has no manifest, or a wrong one. */
 int connection_get_shown(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err);
+/* What of the credentials an action needs was never given, in words: "private-app token". NULL: all
+ * is there, or it comes and goes with a login, or cannot be opened. */
+const char *connection_lacks(struct arena *a, const struct connection *c, const char *action);
 /* Have its credentials or settings been changed, or has it gone, since c was read? Then what failed
  * with c says nothing, and the next connection_recent is as it is now. Within a transaction it
  * stays as it is until its end: a job that is put back for a later time and new credentials, which

@@ -114,6 +114,7 @@ int destinations_json(struct req *r, json_t **out, struct err *err)
 		json_set_str(o, "providerType", c->provider_type);
 		json_set_str(o, "status", c->status);
 		json_set_bool(o, "autoPush", c->auto_push);
+		json_set_str(o, "lacks", connection_lacks(r->a, c, PUSH_ACTION));
 		destination_tell_breaker(&d, c, o);
 		destination_tell_counts(&d, c, o);
 		if (destination_tell_ledger(r, c, o, err) == -1)

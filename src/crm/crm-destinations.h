@@ -29,7 +29,7 @@ int destination_last(struct app *app, struct arena *a, const struct uuid *accoun
 
 /* All of the request's account that are not disabled, for the API:
  * [{connectionId,name,providerType,
- * status,autoPush,isPaused,breaker,openSince,nextProbeAt,laneId,deliveredToday,failedToday,
+ * status,autoPush,lacks,isPaused,breaker,openSince,nextProbeAt,laneId,deliveredToday,failedToday,
  * deliveredWeek,failedWeek,pending,held,retrying,refused,dead,nextAttemptAt,lastDeliveredAt,
  * medianUs,lastErrorAt,lastError,lastErrorDeliveryId}]. Arena-owned. */
 #define DESTINATIONS_MOST 1000

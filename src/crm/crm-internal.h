@@ -35,6 +35,10 @@ struct push_outcome {
  * status, counters, next_us, error, external id and the attempts, then their leads' own status. */
 int deliveries_store(
     struct db *db, struct arena *a, struct push_outcome *v, size_t n, struct err *err);
+/* Within a transaction: those that are leads there too (provider_pushed_as), and come back as
+ * records: by their ids, of n deliveries that were taken, at most LIMIT_DB_BATCH. */
+int deliveries_note_copies(struct db *db, struct arena *a, const struct delivery *const *v,
+    const char *const *provider_types, size_t n, struct err *err);
 /* Whose turn a push waits for: the destination's live lane or its bulk lane; or nobody's, since a
  * person asked for this one, who wants to see what the destination says though it may look dead. */
 enum push_how { PUSH_LIVE, PUSH_BULK, PUSH_BY_HAND };

@@ -68,16 +68,21 @@ DB_STMT(destinations_of_lead, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
 	" WHERE i.account_id = d.account_id AND i.task_id = ?))"                                   \
 	" AND (? IS NULL OR ? = (SELECT l.provider_type FROM leads l WHERE l.id = d.lead_id"       \
 	" AND l.account_id = d.account_id))"
-#define DELIVERY_SLICE " ORDER BY d.id DESC LIMIT ? OFFSET ?"
+#define NEWEST " ORDER BY d.id DESC LIMIT ? OFFSET ?"
+#define OLDEST " ORDER BY d.id LIMIT ? OFFSET ?"
 #define NFILTERS 12
-DB_STMT(delivery_page, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
-    "WHERE d.account_id = ?" DELIVERY_FILTERS DELIVERY_SLICE);
+DB_STMT(delivery_page_newest,
+    LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES "WHERE d.account_id = ?" DELIVERY_FILTERS NEWEST);
+DB_STMT(delivery_page_oldest,
+    LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES "WHERE d.account_id = ?" DELIVERY_FILTERS OLDEST);
 /* Of leads that were found before: a list of their ids in hexadecimal, as JSON. */
 #define OF_LEADS                                                                                   \
 	"WHERE d.account_id = ? AND d.lead_id IN (SELECT UNHEX(j.id) FROM JSON_TABLE(?, '$[*]'"    \
 	" COLUMNS (id CHAR(32) PATH '$')) j)"
-DB_STMT(delivery_page_of_leads,
-    LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES OF_LEADS DELIVERY_FILTERS DELIVERY_SLICE);
+DB_STMT(delivery_page_of_leads_newest,
+    LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES OF_LEADS DELIVERY_FILTERS NEWEST);
+DB_STMT(delivery_page_of_leads_oldest,
+    LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES OF_LEADS DELIVERY_FILTERS OLDEST);
 #define SOURCE_LEADS_MOST 500
 DB_STMT(leads_of_source,
     "SELECT id FROM leads FORCE INDEX (leads_provider) WHERE account_id = ? AND provider_type = ?"
@@ -99,7 +104,7 @@ static const struct filter_row delivery_filters[] = {
     {"to", FILTER_UNTIL, offsetof(struct delivery_filter, to), NULL, NULL},
     {"search", FILTER_TEXT, offsetof(struct delivery_filter, search), NULL, NULL},
     {NULL, 0, 0, NULL, NULL}};
-const struct list list_of_deliveries = {"deliveries", delivery_filters, NULL};
+const struct list list_of_deliveries = {"deliveries", delivery_filters, "createdAt"};
 
 /* Of the last attempt, or of one: what the destination answered, and what the lead lacked. */
 static void attempt_tell(struct arena *a, const struct db_rows *rows, size_t i, size_t answer,
@@ -175,6 +180,7 @@ static json_t *delivery_told(struct arena *a, const struct db_rows *rows, size_t
 {
 	json_t *o = destination_json(a, rows, i);
 
+	json_set_time(o, "createdAt", uuid_time_us(db_get_uuid(rows, i, DESTINATION_ID)));
 	attempt_tell(a, rows, i, DESTINATION_ANSWER, DESTINATION_MISSING, DESTINATION_REQUEST, o);
 	return o;
 }
@@ -379,21 +385,24 @@ int deliveries_count_matching(
 int delivery_list(struct app *app, struct arena *a, const struct delivery_filter *f,
     struct slice *s, struct err *err)
 {
+	static const struct db_stmt *const stmts[] = {&delivery_page_newest, &delivery_page_oldest,
+	    &delivery_page_of_leads_newest, &delivery_page_of_leads_oldest};
 	struct delivery_range range = delivery_range_of(f);
-	struct cursor from = slice_from(s);
+	struct id_range ids = slice_ids(s);
 	struct db_val v[NFILTERS + 4];
 	struct db_rows rows;
 	size_t n;
 	int found;
 
-	if (memcmp(&from.id, &range.before, sizeof(from.id)) < 0)
-		range.before = from.id;
+	if (memcmp(&ids.before, &range.before, sizeof(ids.before)) < 0)
+		range.before = ids.before;
+	if (memcmp(&ids.from, &range.from, sizeof(ids.from)) > 0)
+		range.from = ids.from;
 	if ((found = matching_vals(app, a, f, &range, v, &n, err)) == -1)
 		return -1;
 	v[n++] = db_int(slice_limit(s));
 	v[n++] = db_int(s->offset);
-	if (db_query(app->db, a, found == 1 ? &delivery_page_of_leads : &delivery_page, v, n, &rows,
-		err) == -1)
+	if (db_query(app->db, a, stmts[2 * (found == 1) + s->is_ascending], v, n, &rows, err) == -1)
 		return -1;
 	return slice_take(s, app, a, &rows, SLICE_BY_ID, DESTINATION_ID, delivery_json, err);
 }

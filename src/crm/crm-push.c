@@ -60,6 +60,30 @@ static int push_pass_on(struct lead_push *p, struct arena *a, struct err *err)
 	return passed == -1 ? -1 : 0;
 }
 
+static bool push_made_a_lead(const struct lead_push *p)
+{
+	const char *as = p->to == NULL ? NULL : provider_pushed_as(p->to->provider);
+
+	return as != NULL && strcmp(as, "lead") == 0 && p->d.state.external_id != NULL &&
+	       strcmp(p->d.state.status, DELIVERY_SUCCESS) == 0;
+}
+
+static int pushes_note_copies(
+    struct db *db, struct arena *a, struct lead_push *const *pushes, size_t n, struct err *err)
+{
+	const struct delivery *copies[LIMIT_DB_BATCH];
+	const char *types[LIMIT_DB_BATCH];
+	size_t ncopies = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!push_made_a_lead(pushes[i]))
+			continue;
+		types[ncopies] = pushes[i]->to->provider_type;
+		copies[ncopies++] = &pushes[i]->d;
+	}
+	return ncopies == 0 ? 0 : deliveries_note_copies(db, a, copies, types, ncopies, err);
+}
+
 int pushes_store(
     struct db *db, struct arena *a, struct lead_push *const *pushes, size_t n, struct err *err)
 {
@@ -72,7 +96,8 @@ int pushes_store(
 			return -1;
 		push_outcome_of(pushes[i], &v[i]);
 	}
-	if (deliveries_store(db, a, v, n, err) == -1)
+	if (deliveries_store(db, a, v, n, err) == -1 ||
+	    pushes_note_copies(db, a, pushes, n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		ends[i] = &courses[i];

@@ -36,6 +36,7 @@ struct routing {
 	struct arena *a;
 	struct lead_route *routes; /* of q->to */
 	size_t n;
+	bool has_rules;          /* any of them */
 	const struct zone *zone; /* the account's */
 	int64_t now_us;
 	/* of the lead in hand: */
@@ -50,7 +51,8 @@ struct routing {
 bool routes_are_set(const struct delivery_queueing *q)
 {
 	for (size_t i = 0; i < q->nto; i++)
-		if (q->to[i]->routing != NULL)
+		if (q->to[i]->routing != NULL ||
+		    connection_lacks(q->a, q->to[i], PUSH_ACTION) != NULL)
 			return true;
 	return false;
 }
@@ -207,9 +209,12 @@ static void route_look(struct routing *g, size_t i)
 	int64_t at_us = g->now_us, day;
 	const char *why;
 
+	if (r->lacks != NULL)
+		return can_be(g, i, ROUTE_SKIP, 0,
+		    arena_printf(g->a, "It has no %s, so leads cannot be sent there", r->lacks));
 	if (r->nwhen > 0 && held == r->nwhen)
 		return can_be(g, i, ROUTE_SKIP, 0, "None of its conditions holds for this lead");
-	why = route_why(g, r, held);
+	why = g->has_rules ? route_why(g, r, held) : NULL;
 	if (!route_is_open(r, at_us)) {
 		if (!r->hours.waits)
 			return can_be(
@@ -382,8 +387,11 @@ int route_decide(struct delivery_queueing *q, const struct lead_sync *leads, siz
 	struct db_val ids[LIMIT_DB_BATCH];
 	struct db_rows rows;
 
-	for (size_t i = 0; i < g.n; i++)
+	for (size_t i = 0; i < g.n; i++) {
 		g.routes[i] = route_open(q->a, q->to[i]);
+		g.routes[i].lacks = connection_lacks(q->a, q->to[i], PUSH_ACTION);
+		g.has_rules = g.has_rules || q->to[i]->routing != NULL;
+	}
 	for (size_t i = 0; i < n; i++)
 		ids[i] = db_uuid(&leads[i].lead_id);
 	if (db_query_rows(q->app->db, q->a, &route_leads, DB_VALS(db_uuid(&q->account_id)), ids, n,

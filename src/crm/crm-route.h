@@ -17,7 +17,10 @@
  *   being filled, those before it are full.
  * - Turns are smooth (each gives its weight, who is served pays the sum): who cannot take leads for
  *   a while gains no credit, so it is not flooded afterwards.
- * - Where no destination of the account has routing nothing is asked and nothing is locked. */
+ * - One that has no credential to send leads with, since what it was connected for needs none, gets
+ *   none: it stands before all rules.
+ * - Where no destination of the account has routing, or lacks what to send with, nothing is asked
+ *   and nothing is locked. */
 #ifndef CRM_CRM_ROUTE_H
 #define CRM_CRM_ROUTE_H
 #include "crm/crm-internal.h"
@@ -46,6 +49,7 @@ extern const char *const route_modes[];
 extern const char *const route_days[]; /* mon … sun */
 struct lead_route {
 	const struct connection *c;
+	const char *lacks; /* a credential that is not there, in words */
 	struct {
 		const char *source; /* NULL: any */
 		struct cond *cond;  /* NULL: any */

@@ -71,6 +71,11 @@ DB_STMT(deliveries_of_lead, "SELECT id FROM lead_deliveries WHERE account_id = ?
 DB_STMT(
     deliveries_of_lead_erase, "DELETE FROM lead_deliveries WHERE account_id = ? AND lead_id = ?");
 
+DB_STMT_ROWS(lead_copies_put,
+    "INSERT INTO lead_copies (account_id, provider_type, external_id, lead_id) VALUES ",
+    "(?,?,?,?)", " ON DUPLICATE KEY UPDATE lead_id = VALUES(lead_id)");
+DB_STMT(copies_of_lead_erase, "DELETE FROM lead_copies WHERE account_id = ? AND lead_id = ?");
+
 /* ---- one delivery ------------------------------------------------------------------------ */
 
 /* What a mapping can name of a lead beside its normalized form. */
@@ -237,6 +242,21 @@ int deliveries_store(
 	return ledger_tell_leads(&l, db, err);
 }
 
+int deliveries_note_copies(struct db *db, struct arena *a, const struct delivery *const *v,
+    const char *const *provider_types, size_t n, struct err *err)
+{
+	struct db_val *vals = arena_alloc(a, (n + 1) * 4 * sizeof(*vals));
+
+	for (size_t i = 0; i < n; i++) {
+		struct db_val row[4] = {db_uuid(&v[i]->account_id), db_str(provider_types[i]),
+		    db_strn(utf8_clean(a, str_from(v[i]->state.external_id), 255)),
+		    db_uuid(&v[i]->lead_id)};
+
+		memcpy(vals + 4 * i, row, sizeof(row));
+	}
+	return db_exec_rows(db, &lead_copies_put, NULL, 0, vals, n, 4, NULL, err);
+}
+
 int deliveries_revive(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *ids, size_t n, struct err *err)
 {
@@ -282,7 +302,9 @@ int crm_on_lead_erased(
 		rc = delivery_attempts_erase(app->db, account_id, &id, err);
 	}
 	arena_free(a);
-	return rc == -1 ? -1
-			: db_exec(app->db, &deliveries_of_lead_erase,
-			      DB_VALS(db_uuid(account_id), db_uuid(lead_id)), NULL, err);
+	if (rc == -1 || db_exec(app->db, &copies_of_lead_erase,
+			    DB_VALS(db_uuid(account_id), db_uuid(lead_id)), NULL, err) == -1)
+		return -1;
+	return db_exec(app->db, &deliveries_of_lead_erase,
+	    DB_VALS(db_uuid(account_id), db_uuid(lead_id)), NULL, err);
 }

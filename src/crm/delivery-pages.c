@@ -43,6 +43,7 @@ static int deliveries_add_titles(struct req *r, json_t *rows, struct err *err)
 static void deliveries_tell_status(struct arena *a, json_t *rows)
 {
 	int64_t now_us = clock_now_us();
+	const char *said;
 	json_t *row;
 	size_t i;
 
@@ -50,6 +51,10 @@ static void deliveries_tell_status(struct arena *a, json_t *rows)
 		json_set_str(
 		    row, "statusLabel", word_label(delivery_statuses, json_str(row, "status")));
 		crm_tell_error(a, row);
+		said = json_str(row, "error_words");
+		if (said == NULL && str_is(str_from(json_str(row, "status")), DELIVERY_SKIPPED))
+			said = json_str(row, "reason"); /* nobody was asked */
+		json_set_str(row, "said", said);
 		json_set_str(row, "again",
 		    json_time(row, "nextAttemptAt") > now_us ? json_str(row, "nextAttemptAt")
 							     : NULL);
@@ -105,6 +110,7 @@ int crm_page_deliveries(struct req *r)
 	deliveries_tell_status(r->a, s.rows);
 	data = json_object();
 	chrome_slice(r, &s, data);
+	chrome_slice_order(r, &s, list_of_deliveries.sort, data);
 	chrome_slice_total(&s, BACKLOG_MOST, "delivery", "deliveries", data);
 	json_set(data, "connections", json_incref(connections));
 	deliveries_show_waiting(r, connections, data);

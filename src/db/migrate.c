@@ -24,6 +24,7 @@ static const char create_table[] =
 DB_STMT(migrate_list, "SELECT version, checksum FROM schema_migrations ORDER BY version");
 DB_STMT(migrate_insert,
     "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (?,?,?,?)");
+DB_STMT(migrate_applied, "SELECT applied_at FROM schema_migrations WHERE version = ?");
 DB_STMT(migrate_table_exists,
     "SELECT COUNT(*) FROM information_schema.tables"
     " WHERE table_schema = DATABASE() AND table_name = 'schema_migrations'");
@@ -193,6 +194,16 @@ static int migrations_apply(
 		(*applied)++;
 	}
 	return 0;
+}
+
+int migrate_when(struct db *db, struct arena *a, int version, int64_t *at_us, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(db, a, &migrate_applied, DB_VALS(db_int(version)), &rows, err);
+
+	if (found == 1)
+		*at_us = db_get_int(&rows, 0, 0);
+	return found;
 }
 
 int migrate_up(struct db *db, const char *dir, int *applied, struct err *err)

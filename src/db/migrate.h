@@ -12,6 +12,8 @@ struct migrate_status {
 int migrate_status(struct db *db, const char *dir, struct migrate_status *out, struct err *err);
 /* Applies what is pending; *applied counts it. */
 int migrate_up(struct db *db, const char *dir, int *applied, struct err *err);
+/* When that migration was applied, as a time: 1, 0 it was not, -1. */
+int migrate_when(struct db *db, struct arena *a, int version, int64_t *at_us, struct err *err);
 /* The schema version this program was built for; workers and cron refuse another. */
 int migrate_check(struct db *db, const char *dir, struct err *err);
 #endif

@@ -12,8 +12,10 @@
 #define LIST_CONDITIONS                                                                            \
 	" AND (? IS NULL OR trigger_kind = ?) AND (? IS NULL OR record_id = ?)"                    \
 	" AND (? IS NULL OR (replayed_by IS NOT NULL) = ?)"                                        \
-	" AND created_at >= ? AND created_at < ? AND id < ? ORDER BY id DESC LIMIT ? OFFSET ?"
-#define LIST_CONDITION_VALUES 11
+	" AND created_at >= ? AND created_at < ? AND id >= ? AND id < ?"
+#define NEWEST " ORDER BY id DESC LIMIT ? OFFSET ?"
+#define OLDEST " ORDER BY id LIMIT ? OFFSET ?"
+#define LIST_CONDITION_VALUES 12
 enum {
 	LIST_ID,
 	LIST_FLOW,
@@ -35,23 +37,36 @@ enum {
 	LIST_EVENT,
 	LIST_FLOW_NAME
 };
-/* One for each index that a filter can go by. */
-DB_STMT(executions_all,
-    "SELECT " LIST_COLUMNS "WHERE account_id = ? AND ? IS NULL AND ? IS NULL" LIST_CONDITIONS);
-DB_STMT(executions_of_flow,
-    "SELECT " LIST_COLUMNS "FORCE INDEX (executions_flow) WHERE account_id = ? AND flow_id = ?"
-    " AND ? IS NULL" LIST_CONDITIONS);
-DB_STMT(executions_of_status,
-    "SELECT " LIST_COLUMNS "FORCE INDEX (executions_status) WHERE account_id = ?"
-    " AND ? IS NULL AND status = ?" LIST_CONDITIONS);
-#define OF_RECORDS "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?" /* EXECUTION_SEARCHED */
-DB_STMT(executions_of_records,
-    "SELECT " LIST_COLUMNS "FORCE INDEX (executions_record) WHERE account_id = ?"
-    " AND record_id IN (" OF_RECORDS ") AND (? IS NULL OR flow_id = ?)"
-    " AND (? IS NULL OR status = ?)" LIST_CONDITIONS);
-DB_STMT(executions_one, "SELECT " LIST_COLUMNS "WHERE account_id = ? AND id = ? AND id < ?");
-DB_STMT(executions_of_both,
-    "SELECT " LIST_COLUMNS "WHERE account_id = ? AND flow_id = ? AND status = ?" LIST_CONDITIONS);
+/* One for each index that a filter can go by, and each order. */
+#define ALL                                                                                        \
+	"SELECT " LIST_COLUMNS "WHERE account_id = ? AND ? IS NULL AND ? IS NULL" LIST_CONDITIONS
+DB_STMT(executions_newest, ALL NEWEST);
+DB_STMT(executions_oldest, ALL OLDEST);
+#define OF_FLOW                                                                                    \
+	"SELECT " LIST_COLUMNS                                                                     \
+	"FORCE INDEX (executions_flow) WHERE account_id = ? AND flow_id = ?"                       \
+	" AND ? IS NULL" LIST_CONDITIONS
+DB_STMT(executions_of_flow_newest, OF_FLOW NEWEST);
+DB_STMT(executions_of_flow_oldest, OF_FLOW OLDEST);
+#define OF_STATUS                                                                                  \
+	"SELECT " LIST_COLUMNS "FORCE INDEX (executions_status) WHERE account_id = ?"              \
+	" AND ? IS NULL AND status = ?" LIST_CONDITIONS
+DB_STMT(executions_of_status_newest, OF_STATUS NEWEST);
+DB_STMT(executions_of_status_oldest, OF_STATUS OLDEST);
+#define RECORDS "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?" /* EXECUTION_SEARCHED */
+#define OF_RECORDS                                                                                 \
+	"SELECT " LIST_COLUMNS "FORCE INDEX (executions_record) WHERE account_id = ?"              \
+	" AND record_id IN (" RECORDS ") AND (? IS NULL OR flow_id = ?)"                           \
+	" AND (? IS NULL OR status = ?)" LIST_CONDITIONS
+DB_STMT(executions_of_records_newest, OF_RECORDS NEWEST);
+DB_STMT(executions_of_records_oldest, OF_RECORDS OLDEST);
+DB_STMT(executions_one,
+    "SELECT " LIST_COLUMNS "WHERE account_id = ? AND id = ? AND id >= ? AND id < ?");
+#define OF_BOTH                                                                                    \
+	"SELECT " LIST_COLUMNS "WHERE account_id = ? AND flow_id = ? AND status = "                \
+	"?" LIST_CONDITIONS
+DB_STMT(executions_of_both_newest, OF_BOTH NEWEST);
+DB_STMT(executions_of_both_oldest, OF_BOTH OLDEST);
 
 const struct word execution_statuses[] = {{EXECUTION_PENDING, "Waiting to begin"},
     {EXECUTION_RUNNING, "Running"}, {EXECUTION_WAITING, "Waiting"},
@@ -76,7 +91,7 @@ static const struct filter_row execution_filters[] = {
     {"from", FILTER_FROM, offsetof(struct execution_filter, from), NULL, NULL},
     {"to", FILTER_UNTIL, offsetof(struct execution_filter, to), NULL, NULL},
     {NULL, 0, 0, NULL, NULL}};
-const struct list list_of_executions = {"executions", execution_filters, NULL};
+const struct list list_of_executions = {"executions", execution_filters, "createdAt"};
 
 static void json_set_id(json_t *o, struct arena *a, const char *key, struct uuid id)
 {
@@ -201,14 +216,15 @@ static int execution_search(struct app *app, struct arena *a, const struct execu
 
 /* The conditions that all statements end with. */
 static void list_conditions(
-    const struct execution_filter *f, const struct slice *s, struct cursor *from, struct db_val *v)
+    const struct execution_filter *f, const struct slice *s, struct id_range *ids, struct db_val *v)
 {
 	struct db_val repeated =
 	    f->repeated.p == NULL ? db_null() : db_int(str_is(f->repeated, "yes"));
+	*ids = slice_ids(s);
 	struct db_val all[LIST_CONDITION_VALUES] = {db_name(f->kind), db_name(f->kind),
 	    db_uuid_or_null(&f->record_id), db_uuid_or_null(&f->record_id), repeated, repeated,
 	    db_int(opt_time_or(f->from, INT64_MIN)), db_int(opt_time_or(f->to, INT64_MAX)),
-	    db_uuid(&from->id), db_int(slice_limit(s)), db_int(s->offset)};
+	    db_uuid(&ids->from), db_uuid(&ids->before), db_int(slice_limit(s)), db_int(s->offset)};
 
 	memcpy(v, all, sizeof(all));
 }
@@ -217,15 +233,15 @@ static int list_all(struct app *app, struct arena *a, const struct execution_fil
     struct slice *s, struct db_rows *rows, struct err *err)
 {
 	bool has_flow = !uuid_is_nil(f->flow_id), has_status = f->status.p != NULL;
-	const struct db_stmt *stmt = has_flow
-					 ? has_status ? &executions_of_both : &executions_of_flow
-				     : has_status ? &executions_of_status
-						  : &executions_all;
+	static const struct db_stmt *const stmts[] = {&executions_newest, &executions_oldest,
+	    &executions_of_flow_newest, &executions_of_flow_oldest, &executions_of_status_newest,
+	    &executions_of_status_oldest, &executions_of_both_newest, &executions_of_both_oldest};
+	const struct db_stmt *stmt = stmts[4 * has_status + 2 * has_flow + s->is_ascending];
 	struct db_val v[3 + LIST_CONDITION_VALUES] = {
 	    db_uuid(&f->account_id), db_uuid_or_null(&f->flow_id), db_name(f->status)};
-	struct cursor from = slice_from(s);
+	struct id_range ids;
 
-	list_conditions(f, s, &from, v + 3);
+	list_conditions(f, s, &ids, v + 3);
 	return db_query(app->db, a, stmt, v, sizeof(v) / sizeof(*v), rows, err);
 }
 
@@ -235,20 +251,24 @@ static int list_found(struct app *app, struct arena *a, const struct execution_f
 	struct execution_found found;
 	struct db_val v[1 + EXECUTION_SEARCHED + 4 + LIST_CONDITION_VALUES] = {
 	    db_uuid(&f->account_id)};
-	struct cursor from = slice_from(s);
+	struct id_range ids;
 
 	if (execution_search(app, a, f, &found, err) == -1)
 		return -1;
+	ids = slice_ids(s);
 	if (!uuid_is_nil(found.run))
 		return db_query(app->db, a, &executions_one,
-		    DB_VALS(db_uuid(&f->account_id), db_uuid(&found.run), db_uuid(&from.id)), rows,
-		    err);
+		    DB_VALS(db_uuid(&f->account_id), db_uuid(&found.run), db_uuid(&ids.from),
+			db_uuid(&ids.before)),
+		    rows, err);
 	for (size_t i = 0; i < EXECUTION_SEARCHED; i++)
 		v[1 + i] = i < found.n ? db_uuid(&found.records[i]) : db_null();
 	v[1 + EXECUTION_SEARCHED] = v[2 + EXECUTION_SEARCHED] = db_uuid_or_null(&f->flow_id);
 	v[3 + EXECUTION_SEARCHED] = v[4 + EXECUTION_SEARCHED] = db_name(f->status);
-	list_conditions(f, s, &from, v + 5 + EXECUTION_SEARCHED);
-	return db_query(app->db, a, &executions_of_records, v, sizeof(v) / sizeof(*v), rows, err);
+	list_conditions(f, s, &ids, v + 5 + EXECUTION_SEARCHED);
+	return db_query(app->db, a,
+	    s->is_ascending ? &executions_of_records_oldest : &executions_of_records_newest, v,
+	    sizeof(v) / sizeof(*v), rows, err);
 }
 
 int execution_list(struct app *app, struct arena *a, const struct execution_filter *f,

@@ -123,6 +123,7 @@ static int list_show(struct req *r, const struct execution_filter *f, bool is_of
 	if (flow_choices(r, &f->flow_id, &flows, err) == -1)
 		return -1;
 	chrome_slice(r, s, data);
+	chrome_slice_order(r, s, list_of_executions.sort, data);
 	chrome_slice_total(s, INT64_MAX, "run", "runs", data);
 	json_set(data, "flows", json_incref(flows));
 	json_set(data, "statuses", chrome_choices(r, "status", execution_statuses));

@@ -493,6 +493,27 @@ void chrome_slice(struct req *r, const struct slice *s, json_t *data)
 	    !s->has_more ? NULL : chrome_link(r, "cursor", str_from(slice_cursor(r, s, &s->last))));
 }
 
+json_t *chrome_order(const char *href, bool is_current, bool is_ascending)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "href", href);
+	json_set_str(o, "direction",
+	    !is_current    ? NULL
+	    : is_ascending ? "ascending"
+			   : "descending");
+	json_set_str(o, "arrow", !is_current ? NULL : is_ascending ? "↑" : "↓");
+	return o;
+}
+
+void chrome_slice_order(struct req *r, const struct slice *s, const char *key, json_t *data)
+{
+	const struct str other = s->is_ascending ? (struct str){NULL, 0} : str_from(key);
+
+	json_set(data, "order", chrome_order(chrome_link(r, "sort", other), true, s->is_ascending));
+	json_set_str(data, "sort", s->is_ascending ? key : NULL);
+}
+
 json_t *chrome_slice_range(const struct slice *s)
 {
 	const int64_t n = (int64_t)json_array_size(s->rows);

@@ -50,6 +50,11 @@ const char *chrome_link(struct req *r, const char *name, struct str value);
 void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t *data);
 /* A filter as links or options: [{value,label,href,is_current}], "All" first. */
 json_t *chrome_choices(struct req *r, const char *name, const struct word *words);
+/* The head of a column that orders a list: where it leads, and the direction and arrow of the order
+ * that the list is in, null where that is another. A new reference. */
+json_t *chrome_order(const char *href, bool is_current, bool is_ascending);
+/* Adds that of a list whose one order is `key`, as "order". */
+void chrome_slice_order(struct req *r, const struct slice *s, const char *key, json_t *data);
 /* Adds what a list's page and parts/paging show of a slice: rows, has_rows, is_later_page,
  * first_href, next_href. */
 void chrome_slice(struct req *r, const struct slice *s, json_t *data);

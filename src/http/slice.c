@@ -231,10 +231,26 @@ struct cursor slice_from(const struct slice *s)
 	struct cursor from = s->after;
 
 	if (!s->has_cursor) {
-		from.at = INT64_MAX;
-		memset(from.id.b, 0xff, sizeof(from.id.b));
+		from.at = s->is_ascending ? INT64_MIN : INT64_MAX;
+		memset(from.id.b, s->is_ascending ? 0 : 0xff, sizeof(from.id.b));
 	}
 	return from;
+}
+
+struct id_range slice_ids(const struct slice *s)
+{
+	struct id_range range = {.from = slice_from(s).id};
+
+	if (!s->is_ascending) {
+		range.before = range.from;
+		range.from = (struct uuid){{0}};
+		return range;
+	}
+	memset(range.before.b, 0xff, sizeof(range.before.b));
+	if (s->has_cursor) /* the one behind it */
+		for (size_t i = sizeof(range.from.b); i-- > 0 && ++range.from.b[i] == 0;)
+			;
+	return range;
 }
 
 size_t slice_fill(struct slice *s, const struct db_rows *rows, size_t at_column, size_t id_column)

@@ -106,9 +106,15 @@ int res_slice(struct req *r, const struct slice *s);
  * at most. */
 int res_whole(struct req *r, json_t *rows, int64_t limit);
 
-/* For statements. The position that a list newest first goes on from: s->after, or at the beginning
- * one that is newer than any. */
+/* For statements. The position that a list goes on from: s->after, or at the beginning one that is
+ * newer than any, or older where the oldest come first. */
 struct cursor slice_from(const struct slice *s);
+/* Of a list by id: what is left of it, from `from` on and before `before`, for statements that go
+ * either way. */
+struct id_range {
+	struct uuid from, before;
+};
+struct id_range slice_ids(const struct slice *s);
 /* What "LIMIT ?" asks for: one row more than is taken tells whether there are more. */
 static inline int64_t slice_limit(const struct slice *s)
 {

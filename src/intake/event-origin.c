@@ -1,5 +1,6 @@
-/* Whose request made records what they are: a record knows its provider, and of two connections of
- * one provider only the event of its last change knows which it was. */
+/* Whose request made records what they are: a record knows the connection that it last came by. Of
+ * what was stored before it did, only the event of the last change knows it of two of one
+ * provider. */
 #include "intake/intake-internal.h"
 #include "record/record.h"
 
@@ -66,8 +67,14 @@ int event_tell_records(struct req *r, json_t *rows, struct err *err)
 	if (connection_names(r->app, r->a, &r->actor.account_id, &names, err) == -1)
 		return -1;
 	json_array_each(rows, i, row) {
-		const char *provider = json_str(row, "providerType"), *name;
+		const char *provider = json_str(row, "providerType"), *name,
+			   *id = json_str(row, "connectionId");
 
+		if (id != NULL) {
+			json_set_str(
+			    row, "connectionName", json_str(json_object_get(names, id), "name"));
+			continue;
+		}
 		if (provider == NULL ||
 		    !str_is(str_from(json_str(row, "source")), RECORD_SOURCE_WEBHOOK))
 			continue;

@@ -62,6 +62,7 @@ static int event_list_show(
 	    (json_array_size(s->rows) == 0 && connection_show_waiting(r, data, err) == -1))
 		return -1;
 	chrome_slice(r, s, data);
+	chrome_slice_order(r, s, list_of_events.sort, data);
 	chrome_slice_total(s, EVENT_COUNT_MOST, "event", "events", data);
 	json_set(data, "connections", json_incref(connections));
 	json_set_strn(data, "status", f->status);

@@ -30,19 +30,24 @@ enum {
 };
 #define EVENT_RANGE                                                                                \
 	" FROM events FORCE INDEX (events_account) WHERE account_id = ? AND id < ? AND id >= ?"
-DB_STMT(event_list_all, "SELECT " EVENT_COLUMNS EVENT_RANGE " ORDER BY id DESC LIMIT ? OFFSET ?");
+#define NEWEST " ORDER BY id DESC LIMIT ?"
+#define OLDEST " ORDER BY id LIMIT ?"
+DB_STMT(event_list_newest, "SELECT " EVENT_COLUMNS EVENT_RANGE NEWEST " OFFSET ?");
+DB_STMT(event_list_oldest, "SELECT " EVENT_COLUMNS EVENT_RANGE OLDEST " OFFSET ?");
 DB_STMT(event_list_count, "SELECT COUNT(*) FROM (SELECT id" EVENT_RANGE " LIMIT ?) k");
-/* What has no index is looked for in the newest events, a window at a time. */
-#define EVENT_WINDOW EVENT_RANGE " ORDER BY id DESC LIMIT ?"
-DB_STMT(event_list_filtered,
-    "SELECT " EVENT_COLUMNS " FROM (SELECT id AS window_id" EVENT_WINDOW ") k"
-    " STRAIGHT_JOIN events ON id = window_id"
-    " WHERE (? IS NULL OR status = ?) AND (? IS NULL OR provider_type = ?)"
-    " AND (? IS NULL OR connection_id = ?)"
-    " AND (? IS NULL OR INSTR(CONCAT_WS(' ', event_type, reason, remote_addr, request_id)"
-    " COLLATE utf8mb4_general_ci, ?) > 0) ORDER BY id DESC LIMIT ?");
+/* What has no index is looked for in the first events of the order, a window at a time. */
+#define FILTERED(order)                                                                            \
+	"SELECT " EVENT_COLUMNS " FROM (SELECT id AS window_id" EVENT_RANGE order ") k"            \
+	" STRAIGHT_JOIN events ON id = window_id"                                                  \
+	" WHERE (? IS NULL OR status = ?) AND (? IS NULL OR provider_type = ?)"                    \
+	" AND (? IS NULL OR connection_id = ?)"                                                    \
+	" AND (? IS NULL OR INSTR(CONCAT_WS(' ', event_type, reason, remote_addr, request_id)"     \
+	" COLLATE utf8mb4_general_ci, ?) > 0)" order
+DB_STMT(event_filtered_newest, FILTERED(NEWEST));
+DB_STMT(event_filtered_oldest, FILTERED(OLDEST));
 enum { WINDOW_LAST, WINDOW_COUNT };
-DB_STMT(event_window_end, "SELECT MIN(id), COUNT(*) FROM (SELECT id" EVENT_WINDOW ") k");
+DB_STMT(event_window_newest, "SELECT MIN(id), COUNT(*) FROM (SELECT id" EVENT_RANGE NEWEST ") k");
+DB_STMT(event_window_oldest, "SELECT MAX(id), COUNT(*) FROM (SELECT id" EVENT_RANGE OLDEST ") k");
 #define WINDOW 3000
 #define BUDGET_US 60000 /* after it a slice ends as far as it got */
 DB_STMT(event_by_id,
@@ -59,7 +64,7 @@ static const struct filter_row event_filters[] = {
     {"search", FILTER_TEXT, offsetof(struct event_filter, search), NULL, NULL},
     {"from", FILTER_FROM, offsetof(struct event_filter, from), NULL, NULL},
     {"to", FILTER_UNTIL, offsetof(struct event_filter, to), NULL, NULL}, {NULL, 0, 0, NULL, NULL}};
-const struct list list_of_events = {"events", event_filters, NULL};
+const struct list list_of_events = {"events", event_filters, "receivedAt"};
 
 /* {taken,notTaken,firstNotTaken:{position,reason}}, null where it is not known. */
 void event_add_taken(json_t *o, const struct db_rows *rows, size_t i, const struct event_taken *at)
@@ -117,19 +122,15 @@ static int event_window_take(struct app *app, struct arena *a, struct slice *s,
 	return slice_take(s, app, a, &rest, SLICE_BY_ID, EVENT_ID, event_row_json, err);
 }
 
-/* The range of a filter's times: ids begin with theirs. */
-struct event_range {
-	struct uuid before, from;
-};
-
-static struct event_range event_range_of(const struct event_filter *f, struct uuid before)
+/* What is left of the slice's ids within a filter's times: ids begin with theirs. */
+static struct id_range event_range_of(const struct event_filter *f, const struct slice *s)
 {
-	struct event_range range = {before, {{0}}};
-	struct uuid to = uuid_at(f->to.us);
+	struct id_range range = slice_ids(s);
+	struct uuid from = uuid_at(f->from.us), to = uuid_at(f->to.us);
 
-	if (f->from.is_given)
-		range.from = uuid_at(f->from.us);
-	if (f->to.is_given && memcmp(&to, &before, sizeof(to)) < 0)
+	if (f->from.is_given && memcmp(&from, &range.from, sizeof(from)) > 0)
+		range.from = from;
+	if (f->to.is_given && memcmp(&to, &range.before, sizeof(to)) < 0)
 		range.before = to;
 	return range;
 }
@@ -141,12 +142,13 @@ static bool event_filter_has_index(const struct event_filter *f)
 }
 
 static int event_window_rows(struct app *app, struct arena *a, const struct event_filter *f,
-    const struct event_range *range, int64_t limit, struct db_rows *out, struct err *err)
+    const struct id_range *range, bool is_ascending, int64_t limit, struct db_rows *out,
+    struct err *err)
 {
 	struct str search =
 	    f->search.n == 0 ? f->search : utf8_clean(a, f->search, LIMIT_NAME_BYTES);
 
-	return db_query(app->db, a, &event_list_filtered,
+	return db_query(app->db, a, is_ascending ? &event_filtered_oldest : &event_filtered_newest,
 	    DB_VALS(db_uuid(&f->account_id), db_uuid(&range->before), db_uuid(&range->from),
 		db_int(WINDOW), db_name(f->status), db_name(f->status), db_name(f->provider_type),
 		db_name(f->provider_type), db_uuid_or_null(&f->connection_id),
@@ -158,14 +160,17 @@ static int event_window_rows(struct app *app, struct arena *a, const struct even
 /* Looks through windows of events of the range until the slice is full, there are no more, or time
  * is up; then the cursor goes on from where it stopped. */
 static int event_list_windows(struct app *app, struct arena *a, const struct event_filter *f,
-    struct slice *s, struct event_range range, struct err *err)
+    struct slice *s, struct id_range range, struct err *err)
 {
 	int64_t until = clock_mono_us() + BUDGET_US, skip = s->offset;
+	struct slice rest = {.has_cursor = true, .is_ascending = s->is_ascending};
 	struct db_rows rows, end;
 
 	for (;;) {
-		if (event_window_rows(app, a, f, &range, slice_limit(s) + skip, &rows, err) == -1 ||
-		    db_row(app->db, a, &event_window_end,
+		if (event_window_rows(app, a, f, &range, s->is_ascending, slice_limit(s) + skip,
+			&rows, err) == -1 ||
+		    db_row(app->db, a,
+			s->is_ascending ? &event_window_oldest : &event_window_newest,
 			DB_VALS(db_uuid(&f->account_id), db_uuid(&range.before),
 			    db_uuid(&range.from), db_int(WINDOW)),
 			&end, err) == -1 ||
@@ -173,24 +178,25 @@ static int event_list_windows(struct app *app, struct arena *a, const struct eve
 			return -1;
 		if (s->has_more || db_get_int(&end, 0, WINDOW_COUNT) < WINDOW)
 			return 0;
-		range.before = db_get_uuid(&end, 0, WINDOW_LAST);
+		rest.after.id = db_get_uuid(&end, 0, WINDOW_LAST);
+		range = event_range_of(f, &rest);
 		if (clock_mono_us() > until)
 			break;
 	}
 	s->has_more = true;
-	s->last.id = range.before;
+	s->last.id = rest.after.id;
 	return 0;
 }
 
 int event_list(struct app *app, struct arena *a, const struct event_filter *f, struct slice *s,
     struct err *err)
 {
-	struct event_range range = event_range_of(f, slice_from(s).id);
+	struct id_range range = event_range_of(f, s);
 	struct db_rows rows;
 
 	if (!event_filter_has_index(f))
 		return event_list_windows(app, a, f, s, range, err);
-	if (db_query(app->db, a, &event_list_all,
+	if (db_query(app->db, a, s->is_ascending ? &event_list_oldest : &event_list_newest,
 		DB_VALS(db_uuid(&f->account_id), db_uuid(&range.before), db_uuid(&range.from),
 		    db_int(slice_limit(s)), db_int(s->offset)),
 		&rows, err) == -1)
@@ -202,7 +208,7 @@ int event_count(
     struct app *app, struct arena *a, const struct event_filter *f, int64_t *out, struct err *err)
 {
 	struct slice beginning = {0};
-	struct event_range range = event_range_of(f, slice_from(&beginning).id);
+	struct id_range range = event_range_of(f, &beginning);
 	struct db_rows rows;
 
 	*out = -1;

@@ -81,7 +81,8 @@ int event_days_ahead(struct app *app, int32_t *days, struct err *err);
  * the same as "eventsToday", "refusedToday" and "todayIsLeast", "has_refused", and "receivedAt" of
  * the last that verified today. */
 int event_tell_connections(struct req *r, json_t *connections, struct err *err);
-/* The hook tell_records: the connection of the one of its provider, or of the last change. */
+/* The hook tell_records: its connection, or of older ones the one of its provider, or of the last
+ * change. */
 int event_tell_records(struct req *r, json_t *rows, struct err *err);
 /* The hook connection_activity: its newest events. */
 int event_connection_activity(

@@ -292,6 +292,7 @@ static void commit_collect_records(struct group_commit *c, struct commit_rows *r
 				.received_us = ws->is_replay || ws->is_part ? ws->received_us : 0,
 				.is_only_new = c->is_done[i],
 				.event_id = ws->event_id,
+				.connection_id = ws->connection_id,
 				.index_later = true,
 				.at_us = write_set_record_time(ws)};
 		}

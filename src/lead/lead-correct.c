@@ -68,6 +68,7 @@ static int record_follows(struct db *db, struct arena *a, const struct lead_capt
 	    .external_id = l->provider_lead_id,
 	    .source = lead_source(&l->event_id, &l->connection_id),
 	    .event_id = l->event_id,
+	    .connection_id = l->connection_id,
 	    .index_later = true,
 	    .at_us = clock_now_us()};
 

@@ -20,7 +20,8 @@ int lead_erase(struct app *app, struct arena *a, const struct uuid *account_id,
 	     told++)
 		if ((*told)(app, account_id, id, err) == -1)
 			return -1;
-	if (lead_forget_first(app->db, account_id, id, err) == -1)
+	if (lead_forget_first(app->db, account_id, id, err) == -1 ||
+	    lead_counts_take_off(app->db, account_id, id, err) == -1)
 		return -1;
 	return db_exec(app->db, &lead_erase_row, DB_VALS(db_uuid(account_id), db_uuid(id)), NULL,
 		   err) == -1

@@ -1,12 +1,14 @@
 /* The figures on the page of the leads: how many a day and of which source, from the counters that
- * are kept as records are written, and how fast they reached their first destination, from the
+ * are kept as leads are captured, and how fast they reached their first destination, from the
  * times of the last ones. Nothing here reads more the more leads there are. */
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/zone.h"
 #include "connection/connection-pages.h"
 #include "html/svg.h"
+#include "lead/lead-internal.h"
 #include "lead/lead-pages.h"
 #include "record/record.h"
 
@@ -49,9 +51,10 @@ static int figures_add_speed(struct req *r, json_t *data, struct err *err)
 	return 0;
 }
 
-static void figures_draw(struct req *r, json_t *data, const struct record_day *days, size_t n)
+static void figures_draw(
+    struct req *r, json_t *data, const struct lead_day *counted, size_t n, int64_t now_us)
 {
-	const int32_t today = clock_day(clock_now_us());
+	const struct zone *zone = r->actor.account_zone;
 	struct svg_point points[DAYS];
 	struct buf *svg = buf_new(r->a, LIMIT_PAGE_BYTES);
 	int64_t total = 0;
@@ -59,29 +62,28 @@ static void figures_draw(struct req *r, json_t *data, const struct record_day *d
 
 	json_set(data, "days", list);
 	for (int i = 0; i < DAYS; i++) {
-		const int32_t day = today - (DAYS - 1) + i;
+		const int64_t day_us = zone_day_us(zone, now_us, i - (DAYS - 1));
 		char *text = arena_alloc(r->a, CLOCK_TEXT);
 		json_t *o = json_object();
 
-		clock_day_text(text, day);
+		clock_day_text(text, clock_day(zone_local_us(zone, day_us)));
 		points[i] = (struct svg_point){.label = text,
 		    .axis = text + strlen("2026-"),
 		    .previous = -1,
-		    .now = day == today ? "today" : NULL};
+		    .now = i == DAYS - 1 ? "today" : NULL};
 		for (size_t k = 0; k < n; k++)
-			points[i].value += days[k].day == day ? days[k].count : 0;
+			points[i].value += counted[k].day == (size_t)i ? counted[k].leads : 0;
 		total += points[i].value;
 		json_set_str(o, "label", text);
 		json_set_int(o, "value", points[i].value);
 		json_array_append_new(list, o);
 	}
-	svg_bars(r->a, svg, "Leads per day of the last 30 days, days of UTC", points, DAYS);
+	svg_bars(r->a, svg, "Leads per day of the last 30 days", points, DAYS);
 	json_set_strn(data, "days_svg", (struct str){svg->p, svg->len});
 	json_set_int(data, "leads_30d", total);
 }
 
-static void figures_add_sources(
-    struct req *r, json_t *data, const struct record_day *days, size_t n)
+static void figures_add_sources(struct req *r, json_t *data, const struct lead_day *days, size_t n)
 {
 	json_t *by = json_own(r->a, json_object()), *list = json_array(), *count;
 	const char *provider;
@@ -90,7 +92,7 @@ static void figures_add_sources(
 	json_set(data, "sources_30d", list);
 	for (size_t k = 0; k < n; k++)
 		json_set_int(
-		    by, days[k].provider_type, json_int(by, days[k].provider_type) + days[k].count);
+		    by, days[k].provider_type, json_int(by, days[k].provider_type) + days[k].leads);
 	json_object_each(by, provider, count)
 		most = json_integer_value(count) > most ? json_integer_value(count) : most;
 	json_object_each(by, provider, count) {
@@ -109,15 +111,15 @@ static void figures_add_sources(
 
 int lead_add_figures(struct req *r, json_t *data, struct err *err)
 {
-	struct record_day *days;
+	const int64_t now_us = clock_now_us();
+	struct lead_day *days;
 	size_t n;
 
-	if (record_count_days(r->app, r->a, &r->actor.account_id, "lead",
-		clock_day(clock_now_us()) - (DAYS - 1), &days, &n, err) == -1 ||
+	if (lead_days(r->app, r->a, &r->actor.account_id, r->actor.account_zone, now_us, DAYS,
+		&days, &n, err) == -1 ||
 	    figures_add_speed(r, data, err) == -1)
 		return -1;
-	json_set_bool(data, "days_are_utc", r->actor.account_zone != NULL);
-	figures_draw(r, data, days, n);
+	figures_draw(r, data, days, n, now_us);
 	figures_add_sources(r, data, days, n);
 	return 0;
 }

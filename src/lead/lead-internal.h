@@ -90,6 +90,22 @@ int lead_store_ready(
 /* Stores why the details could not be had, and the stage that it is in now. */
 int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *row,
     const char *stage, const char *error, struct err *err);
+/* How many leads came when (lead-days.c). Within the transaction that captures leads: counts those
+ * that are new; and the one that erases a lead, before its row goes. */
+int lead_counts_add_new(
+    struct db *db, struct arena *a, const struct lead_capture *leads, size_t n, struct err *err);
+int lead_counts_take_off(
+    struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err);
+/* Of the last ndays days of the zone, the one of now_us the last: numbers of leads by day (from 0
+ * on) and provider, in the order of the days, perhaps several of each. */
+struct lead_day {
+	const char *provider_type;
+	size_t day;
+	int64_t leads;
+};
+int lead_days(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct zone *zone, int64_t now_us, size_t ndays, struct lead_day **out, size_t *n,
+    struct err *err);
 /* Details with their long answers cut, where they are too much for a record; else as they are. */
 const json_t *lead_cut_details(struct arena *a, const json_t *details);
 /* A lead as its record tells it, with the ids that `lead` has. Every lead of this form has the same

@@ -184,12 +184,18 @@ int lead_page_rows(struct req *r, json_t *rows, struct err *err)
 
 /* ---- the list: a saved view over the records of type lead ----------------------------------- */
 
-/* Leads of one delivery status are found in their own table, which has an index for it. */
+/* Leads of one delivery status, or in the order in which they were received, are found in their own
+ * table, which has an index for it. */
+static bool is_of_leads_table(const struct record_browse *b)
+{
+	return b->extra.n > 0 || b->is_by_received;
+}
+
 static int leads_load_by_status(struct record_browse *b, json_t **leads, struct err *err)
 {
 	struct lead_filter f = {.account_id = b->r->actor.account_id,
 	    .provider_type = b->f.provider_type,
-	    .sync_status = b->extra,
+	    .sync_status = b->extra.n > 0 ? b->extra : (struct str){NULL, 0},
 	    .connection_id = b->f.lead_connection,
 	    .search = b->f.search};
 	if (lead_list(b->r->app, b->r->a, &f, &b->slice.s, err) == -1)
@@ -201,7 +207,9 @@ static int leads_load_by_status(struct record_browse *b, json_t **leads, struct 
 static bool record_fits_where(const struct record_browse *b, const json_t *record)
 {
 	return record_where_fits_json(b->r->a, &b->f, json_object_get(record, "data")) &&
-	       (b->f.source.p == NULL || str_is(b->f.source, json_str(record, "source")));
+	       (b->f.source.p == NULL || str_is(b->f.source, json_str(record, "source"))) &&
+	       (uuid_is_nil(b->f.connection) || str_is(str_from(json_str(record, "connectionId")),
+						    uuid_dup(b->r->a, b->f.connection)));
 }
 
 /* A lead whose record was deleted is shown by what it says itself. */
@@ -326,16 +334,20 @@ static int rows_add_lead_parts(struct req *r, json_t *rows, struct err *err)
 static int lead_list_read(struct req *r, struct record_browse *b, struct err *err)
 {
 	struct view v;
-	int rc = view_load(r, NULL, STR(VIEW_LEADS), &v, err);
+	int rc = view_load(r, NULL, STR(VIEW_LEADS), &v, err), has_copies;
 
-	if (rc == -1 || (rc == 1 && view_browse(r, v.query, b, err) == -1))
+	if (rc == -1 || (rc == 1 && view_browse(r, v.query, b, err) == -1) ||
+	    (has_copies = record_has_copies(r->app, r->a, &r->actor.account_id, err)) == -1)
 		return -1;
+	if (has_copies == 1)
+		b->f.copies = STR(RECORD_COPIES_NONE);
 	b->f.account_id = r->actor.account_id;
 	b->f.resource_type = STR("lead");
 	b->view_columns = b->columns;
 	b->columns = NULL;
 	b->extra_name = STR("status");
 	b->extra = req_query_text(r, "status");
+	b->has_received = true;
 	return record_browse_read(b);
 }
 
@@ -368,15 +380,16 @@ static int lead_list_show(struct record_browse *b, json_t *data, struct err *err
 	json_set(data, "lead_connections", json_incref(connections));
 	json_set_bool(data, "has_lead_connections", json_array_size(connections) > 1);
 	json_set(data, "statuses", chrome_choices(r, "status", lead_sync_statuses));
-	if (b->extra.n > 0) /* by the time they were received: there is no way back by cursor */
+	json_set_bool(data, "is_leads_alone", b->is_by_received && b->extra.n == 0);
+	if (is_of_leads_table(b)) /* there is no way back by cursor */
 		json_set_str(data, "previous_href", NULL);
 	return 0;
 }
 
 static int leads_load(struct record_browse *b, struct err *err)
 {
-	return b->extra.n > 0 && b->wrong == NULL ? records_load_by_status(b, err)
-						  : record_browse_load(b, err);
+	return is_of_leads_table(b) && b->wrong == NULL ? records_load_by_status(b, err)
+							: record_browse_load(b, err);
 }
 
 int lead_page_matching(
@@ -416,7 +429,7 @@ int lead_page_list(struct req *r)
 		return res_error(r, &err);
 	if (rc == 0)
 		return 0;
-	if (b.extra.n > 0 && b.is_back)
+	if (is_of_leads_table(&b) && b.is_back)
 		return res_redirect(r, record_browse_link(&b));
 	if (leads_load(&b, &err) == -1)
 		return res_error(r, &err);

@@ -213,6 +213,7 @@ static int leads_mirror(
 		    .external_id = str_from(row->provider_lead_id),
 		    .source = lead_record_source(row),
 		    .event_id = row->event_id,
+		    .connection_id = row->connection_id,
 		    .data = ps[i]->record_data,
 		    .unsaid = ps[i]->record_unsaid,
 		    .provider_updated_us = ps[i]->record_told_us,

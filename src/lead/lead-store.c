@@ -48,16 +48,24 @@ DB_STMT_ROWS(leads_by_id,
     "SELECT " LEAD_COLUMNS " FROM leads l FORCE INDEX (PRIMARY) WHERE account_id = ? AND id IN (",
     "?", ")");
 #define LEAD_FILTERS                                                                               \
-	" AND received_at <= ? AND (received_at < ? OR id < ?) AND received_at >= ?"               \
+	" AND received_at >= ?"                                                                    \
 	" AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR form_id = ?)"                     \
-	" AND (? IS NULL OR connection_id = ?)"                                                    \
+	" AND (? IS NULL OR connection_id = ?)"
+#define NEWEST                                                                                     \
+	" AND received_at <= ? AND (received_at < ? OR id < ?)" LEAD_FILTERS                       \
 	" ORDER BY received_at DESC, id DESC LIMIT ? OFFSET ?"
+#define OLDEST                                                                                     \
+	" AND received_at >= ? AND (received_at > ? OR id > ?)" LEAD_FILTERS                       \
+	" ORDER BY received_at, id LIMIT ? OFFSET ?"
 /* Without being forced the server may read the index from its end down to a deep page's key. */
-DB_STMT(lead_list_all,
-    "SELECT " LEAD_COLUMNS
-    " FROM leads l FORCE INDEX (leads_recent) WHERE account_id = ?" LEAD_FILTERS);
-DB_STMT(lead_list_status, "SELECT " LEAD_COLUMNS " FROM leads l FORCE INDEX (leads_sync)"
-			  " WHERE account_id = ? AND sync_status = ?" LEAD_FILTERS);
+#define ALL "SELECT " LEAD_COLUMNS " FROM leads l FORCE INDEX (leads_recent) WHERE account_id = ?"
+#define OF_STATUS                                                                                  \
+	"SELECT " LEAD_COLUMNS " FROM leads l FORCE INDEX (leads_sync)"                            \
+	" WHERE account_id = ? AND sync_status = ?"
+DB_STMT(lead_list_newest, ALL NEWEST);
+DB_STMT(lead_list_oldest, ALL OLDEST);
+DB_STMT(lead_list_status_newest, OF_STATUS NEWEST);
+DB_STMT(lead_list_status_oldest, OF_STATUS OLDEST);
 
 #define INSERT_VALUES 17
 #define READY_VALUES 18
@@ -74,7 +82,7 @@ static const struct filter_row lead_filters[] = {
     {"search", FILTER_TEXT, offsetof(struct lead_filter, search), NULL, NULL},
     {"receivedAfter", FILTER_TIME, offsetof(struct lead_filter, received_after), NULL, NULL},
     {NULL, 0, 0, NULL, NULL}};
-const struct list list_of_leads = {"leads", lead_filters, NULL};
+const struct list list_of_leads = {"leads", lead_filters, "receivedAt"};
 
 struct str lead_column(const json_t *lead, const char *key, size_t most)
 {
@@ -166,6 +174,8 @@ int lead_capture(
 	if (db_exec_rows(db, &leads_insert, NULL, 0, v, n, INSERT_VALUES, &inserted, err) == -1)
 		return -1;
 	if (inserted < n && lead_find_existing(db, a, leads, n, err) == -1)
+		return -1;
+	if (lead_counts_add_new(db, a, leads, n, err) == -1)
 		return -1;
 	return lead_insert_jobs(db, a, leads, n, err);
 }
@@ -375,12 +385,17 @@ int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_i
 int lead_list(
     struct app *app, struct arena *a, const struct lead_filter *f, struct slice *s, struct err *err)
 {
+	static const struct db_stmt *const stmts[] = {&lead_list_newest, &lead_list_oldest,
+	    &lead_list_status_newest, &lead_list_status_oldest};
 	const bool has_status = f->sync_status.p != NULL;
 	struct cursor from = slice_from(s);
 	struct db_val v[16];
 	struct db_rows rows;
 	size_t n = 0;
 
+	if (f->search.p != NULL && s->is_ascending)
+		return err_field(err, ERR_INVALID, "sort",
+		    "must be -receivedAt with a search, which goes from the newest on");
 	if (f->search.p != NULL)
 		return lead_search(app, a, f, s, err);
 	v[n++] = db_uuid(&f->account_id);
@@ -398,8 +413,7 @@ int lead_list(
 	v[n++] = db_uuid_or_null(&f->connection_id);
 	v[n++] = db_int(slice_limit(s));
 	v[n++] = db_int(s->offset);
-	if (db_query(app->db, a, has_status ? &lead_list_status : &lead_list_all, v, n, &rows,
-		err) == -1)
+	if (db_query(app->db, a, stmts[2 * has_status + s->is_ascending], v, n, &rows, err) == -1)
 		return -1;
 	return slice_take(s, app, a, &rows, LEAD_RECEIVED_AT, LEAD_ID, lead_stored_json, err);
 }

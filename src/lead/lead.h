@@ -70,6 +70,8 @@ json_t *lead_record_data(struct arena *a, const json_t *data, const json_t *give
 /* Jobs of this feature, for the runner's table. */
 int lead_job_process(struct job *j, struct err *err);
 int lead_job_load(struct app *app, struct job *const *jobs, size_t n, struct err *err);
+/* Periodic: forgets counts that no page shows any more: 1 there are more, 0, -1. */
+int lead_counts_forget(struct app *app, struct err *err);
 int lead_job_died(struct db *db, struct job *j, const char *why, struct err *err);
 int lead_jobs_revived(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *subjects, size_t n, struct err *err);

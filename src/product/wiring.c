@@ -178,6 +178,7 @@ static const struct job_kind job_kinds[] = {
     {.name = "login.purge", .every_s = 300, .work = login_purge},
     {.name = "connection.probes", .every_s = 600, .work = connection_probes},
     {.name = "crm.purge", .every_s = 3600, .work = crm_purge},
+    {.name = "lead.counts", .every_s = 3600, .work = lead_counts_forget},
     {.name = "job.lanes", .every_s = 3600, .work = job_lanes_purge},
     {.name = "privacy.purge", .every_s = 3600, .work = privacy_purge},
     {.name = "import.purge", .every_s = 3600, .work = import_purge},

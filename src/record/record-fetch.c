@@ -203,6 +203,7 @@ static void fetch_add_record(struct record_fetching *f, const struct db_rows *ro
 	f->v[f->n++] = (struct fetch_one){.id = id,
 	    .news = fetch_news(f, &id),
 	    .item = {.account_id = f->job->account_id,
+		.connection_id = f->c->id,
 		.provider_type = db_get_str(rows, row, FETCH_PROVIDER_TYPE),
 		.resource_type = db_get_str(rows, row, FETCH_RESOURCE_TYPE),
 		.external_id = db_get_str(rows, row, FETCH_EXTERNAL_ID),

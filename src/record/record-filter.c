@@ -13,6 +13,8 @@ const struct word lead_sync_statuses[] = {{LEAD_SYNC_PENDING, "Pending"},
     {LEAD_SYNC_FAILED, "Failed"}, {LEAD_SYNC_DEAD, "Given up"}, {LEAD_SYNC_SKIPPED, "Skipped"},
     {LEAD_SYNC_DUPLICATE, "Duplicate"}, {LEAD_SYNC_NONE, "No destination"}, {NULL, NULL}};
 
+const struct word record_copies[] = {{RECORD_COPIES_NONE, "Left out"}, {NULL, NULL}};
+
 #define WHERE_MAX 4 /* filter[…] of one list */
 
 bool record_type_is_valid(struct str type)
@@ -78,11 +80,13 @@ static const struct filter_own where_own = {where_read, where_write};
 static const struct filter_row record_filters[] = {
     {"resourceType", FILTER_TEXT, offsetof(struct record_filter, resource_type), NULL, NULL},
     {"providerType", FILTER_TEXT, offsetof(struct record_filter, provider_type), NULL, NULL},
+    {"connectionId", FILTER_ID, offsetof(struct record_filter, connection), NULL, NULL},
     {"source", FILTER_WORD, offsetof(struct record_filter, source), record_sources, NULL},
     {"search", FILTER_TEXT, offsetof(struct record_filter, search), NULL, NULL},
     {"leadStatus", FILTER_WORD, offsetof(struct record_filter, lead_status), lead_sync_statuses,
 	NULL},
     {"leadConnectionId", FILTER_ID, offsetof(struct record_filter, lead_connection), NULL, NULL},
+    {"copies", FILTER_WORD, offsetof(struct record_filter, copies), record_copies, NULL},
     {"updatedAfter", FILTER_TIME, offsetof(struct record_filter, updated_after), NULL, NULL},
     {"updatedBefore", FILTER_TIME, offsetof(struct record_filter, updated_before), NULL, NULL},
     {"filter", FILTER_OWN, 0, NULL, &where_own}, {NULL, 0, 0, NULL, NULL}};
@@ -109,9 +113,12 @@ struct filter_body {
 static const struct json_member filter_members[] = {MEMBER_TEXT("resourceType", resource_type),
     MEMBER_TEXT("providerType", provider_type), MEMBER_TEXT("source", source),
     MEMBER_TEXT("search", search), MEMBER_TEXT("leadStatus", lead_status),
+    {"connectionId", READ_PARSED, JSON_INTO(struct filter_body, f.connection),
+	.need = READ_NULLABLE, .parse = uuid_parse_member, .rule = "must be an id"},
     {"leadConnectionId", READ_PARSED, JSON_INTO(struct filter_body, f.lead_connection),
 	.need = READ_NULLABLE, .parse = uuid_parse_member, .rule = "must be an id"},
-    MEMBER_TIME("updatedAfter", updated_after), MEMBER_TIME("updatedBefore", updated_before),
+    MEMBER_TEXT("copies", copies), MEMBER_TIME("updatedAfter", updated_after),
+    MEMBER_TIME("updatedBefore", updated_before),
     {"filter", READ_OBJECT, JSON_INTO(struct filter_body, where), .need = READ_NULLABLE}};
 
 static int filter_member_where(struct json_reader *in, struct arena *a, const char *path,
@@ -186,6 +193,8 @@ int record_filter_check(const struct record_filter *f, struct err *err)
 		return -1;
 	if (f->lead_status.n > 0 && word_find(lead_sync_statuses, f->lead_status) == NULL)
 		return err_field(err, ERR_INVALID, "leadStatus", "is no status of a lead");
+	if (f->copies.p != NULL && word_find(record_copies, f->copies) == NULL)
+		return err_field(err, ERR_INVALID, "copies", "must be " RECORD_COPIES_NONE);
 	if (f->source.p != NULL && word_find(record_sources, f->source) == NULL)
 		return err_field(
 		    err, ERR_INVALID, "source", "must be webhook, poll, import or flow_step");

@@ -22,8 +22,8 @@ DB_STMT(index_waiting,
     " WHERE account_id = ? AND record_id < ?"
     " ORDER BY record_id DESC LIMIT ? FOR UPDATE SKIP LOCKED");
 DB_STMT_ROWS(index_records,
-    "SELECT id, account_id, provider_type, resource_type, external_id, source, LENGTH(data),"
-    " CASE WHEN LENGTH(data) <= 32768 THEN data END FROM records"
+    "SELECT id, account_id, provider_type, resource_type, external_id, source, connection_id,"
+    " LENGTH(data), CASE WHEN LENGTH(data) <= 32768 THEN data END FROM records"
     " WHERE account_id = ? AND id IN (",
     "?", ")");
 enum {
@@ -33,6 +33,7 @@ enum {
 	INDEX_RESOURCE_TYPE,
 	INDEX_EXTERNAL_ID,
 	INDEX_SOURCE,
+	INDEX_CONNECTION,
 	INDEX_BYTES,
 	INDEX_DATA
 };
@@ -59,6 +60,7 @@ static void index_words_row(struct arena *a, const struct db_rows *rows, size_t 
 	    .resource_type = db_get_str(rows, i, INDEX_RESOURCE_TYPE),
 	    .external_id = db_get_str(rows, i, INDEX_EXTERNAL_ID),
 	    .source = db_get_text(rows, i, INDEX_SOURCE),
+	    .connection_id = db_get_uuid(rows, i, INDEX_CONNECTION),
 	    .data = data};
 
 	out[0] = db_uuid(&ids[0]);

@@ -9,7 +9,8 @@
 #define RECORD_COLUMNS                                                                             \
 	"r.id, r.provider_type, r.resource_type, r.external_id, r.source, r.data, "                \
 	"r.first_seen_at,"                                                                         \
-	" r.updated_at, r.provider_updated_at, l.id, l.sync_status, l.connection_id"
+	" r.updated_at, r.provider_updated_at, r.connection_id,"                                   \
+	" l.id, l.sync_status, l.connection_id"
 enum {
 	RECORD_ROW_ID,
 	RECORD_ROW_PROVIDER_TYPE,
@@ -20,6 +21,7 @@ enum {
 	RECORD_ROW_FIRST_SEEN,
 	RECORD_ROW_UPDATED,
 	RECORD_ROW_PROVIDER_UPDATED,
+	RECORD_ROW_CONNECTION,
 	RECORD_ROW_LEAD_ID,
 	RECORD_ROW_LEAD_STATUS,
 	RECORD_ROW_LEAD_CONNECTION,
@@ -30,6 +32,12 @@ enum {
 	" LEFT JOIN leads l ON r.resource_type = 'lead'"                                           \
 	" AND l.account_id = r.account_id AND l.provider_type = r.provider_type"                   \
 	" AND l.provider_lead_id = r.external_id "
+
+/* One value: the filter's copies. Is it no copy of a lead that we pushed there? */
+#define RECORD_NO_COPY                                                                             \
+	" (? IS NULL OR r.resource_type <> 'lead' OR l.id IS NOT NULL OR NOT EXISTS"               \
+	" (SELECT 1 FROM lead_copies o WHERE o.account_id = r.account_id"                          \
+	" AND o.provider_type = r.provider_type AND o.external_id = r.external_id))"
 
 struct key_range {
 	int64_t from_us,

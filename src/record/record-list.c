@@ -1,6 +1,7 @@
 /* Reading records: one, lists by keyset, counters, history. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "db/migrate.h"
 #include "record/record-internal.h"
 
 DB_STMT(record_by_id,
@@ -28,6 +29,12 @@ DB_STMT(record_seek_newest, KEYS ALL OF_ALL KEY_BELOW NEWEST "1 OFFSET ?");
 DB_STMT(record_seek_oldest, KEYS ALL OF_ALL KEY_ABOVE OLDEST "1 OFFSET ?");
 DB_STMT(record_seek_type_newest, KEYS TYPE OF_TYPE KEY_BELOW NEWEST "1 OFFSET ?");
 DB_STMT(record_seek_type_oldest, KEYS TYPE OF_TYPE KEY_ABOVE OLDEST "1 OFFSET ?");
+
+DB_STMT(record_oldest_before,
+    "SELECT 1 FROM records FORCE INDEX (records_recent) WHERE account_id = ? AND updated_at < ?"
+    " LIMIT 1");
+DB_STMT(record_copies_exist, "SELECT 1 FROM lead_copies WHERE account_id = ? LIMIT 1");
+#define CONNECTIONS_NOTED 50 /* the migration since which they are */
 
 DB_STMT(record_counts_by_kind,
     "SELECT provider_type, resource_type, SUM(records) FROM record_counts WHERE account_id = ?"
@@ -60,6 +67,7 @@ void record_row_read(struct arena *a, const struct db_rows *rows, size_t i, stru
 	    .first_seen_us = db_get_int(rows, i, RECORD_ROW_FIRST_SEEN),
 	    .updated_us = db_get_int(rows, i, RECORD_ROW_UPDATED),
 	    .provider_updated_us = db_get_time(rows, i, RECORD_ROW_PROVIDER_UPDATED),
+	    .connection_id = db_get_uuid(rows, i, RECORD_ROW_CONNECTION),
 	    .lead_id = db_get_uuid(rows, i, RECORD_ROW_LEAD_ID)};
 }
 
@@ -200,7 +208,8 @@ int record_slice_add(struct arena *a, struct record_slice *slice, const struct d
 static bool filter_is_searched(const struct record_filter *f)
 {
 	return f->search.p != NULL || f->provider_type.p != NULL || f->source.p != NULL ||
-	       f->lead_status.p != NULL || !uuid_is_nil(f->lead_connection) || f->nwhere > 0;
+	       f->lead_status.p != NULL || !uuid_is_nil(f->lead_connection) ||
+	       !uuid_is_nil(f->connection) || f->copies.p != NULL || f->nwhere > 0;
 }
 
 /* The rows that stand in the page's stretch of the list now. */
@@ -335,7 +344,8 @@ int record_count(struct app *app, struct arena *a, const struct record_filter *f
 
 	*total = -1;
 	if (f->source.p != NULL || f->search.p != NULL || f->lead_status.p != NULL ||
-	    !uuid_is_nil(f->lead_connection) || f->nwhere > 0 || f->updated_after.is_given ||
+	    !uuid_is_nil(f->lead_connection) || !uuid_is_nil(f->connection) ||
+	    f->copies.p != NULL || f->nwhere > 0 || f->updated_after.is_given ||
 	    f->updated_before.is_given)
 		return 0;
 	if (db_row(app->db, a, &record_counts_total,
@@ -346,6 +356,26 @@ int record_count(struct app *app, struct arena *a, const struct record_filter *f
 		return -1;
 	*total = db_get_int(&rows, 0, 0);
 	return 0;
+}
+
+int record_has_copies(
+    struct app *app, struct arena *a, const struct uuid *account_id, struct err *err)
+{
+	struct db_rows rows;
+
+	return db_row(app->db, a, &record_copies_exist, DB_VALS(db_uuid(account_id)), &rows, err);
+}
+
+int record_has_unconnected(struct app *app, struct arena *a, const struct uuid *account_id,
+    int64_t *since_us, struct err *err)
+{
+	struct db_rows rows;
+	int found = migrate_when(app->db, a, CONNECTIONS_NOTED, since_us, err);
+
+	if (found != 1)
+		return found;
+	return db_row(app->db, a, &record_oldest_before,
+	    DB_VALS(db_uuid(account_id), db_int(*since_us)), &rows, err);
 }
 
 int record_history(struct app *app, struct arena *a, const struct uuid *account_id,

@@ -31,7 +31,7 @@
 #define LEFT                                                                                       \
 	"SELECT " RECORD_COLUMNS ", m.from_at FROM record_moves m"                                 \
 	" STRAIGHT_JOIN records r ON r.id = m.record_id AND r.account_id = "                       \
-	"m.account_id" RECORD_LEAD " WHERE m.account_id = ?"
+	"m.account_id" RECORD_LEAD " WHERE m.account_id = ? AND" RECORD_NO_COPY
 enum { LEFT_FROM = RECORD_ROW_MORE };
 DB_STMT(record_moves_newest,
     LEFT " AND m.from_at <= ? AND (m.from_at < ? OR m.record_id < ?)"
@@ -149,10 +149,11 @@ static int leavers_query(
     struct page_leavers *v, struct db *db, struct db_rows *rows, struct err *err)
 {
 	int64_t horizon_us = v->slice->memory->horizon_us;
-	struct db_val vals[9];
+	struct db_val vals[10];
 	size_t n = 0;
 
 	vals[n++] = db_uuid(&v->f->account_id);
+	vals[n++] = db_name(v->f->copies);
 	vals[n++] = db_int(v->at.from_us);
 	vals[n++] = db_int(v->at.from_us);
 	vals[n++] = db_uuid(&v->at.from_id);

@@ -327,7 +327,11 @@ static const char *ask_word(const struct record_browse *b, const char *name, con
 	if (strcmp(name, "providerType") == 0)
 		return provider_label(b->r->app, value);
 	if (strcmp(name, "leadConnectionId") == 0)
-		return record_browse_source_name(b);
+		return record_browse_connection_name(b, &b->f.lead_connection);
+	if (strcmp(name, "connectionId") == 0)
+		return record_browse_connection_name(b, &b->f.connection);
+	if (strcmp(name, "copies") == 0)
+		return word_label(record_copies, value);
 	if (strcmp(name, "source") == 0)
 		return record_source_label(value);
 	return value;
@@ -337,9 +341,10 @@ static const char *ask_word(const struct record_browse *b, const char *name, con
 static void ask_add_conditions(json_t *data, const struct record_browse *b)
 {
 	static const char *const names[][2] = {{"resourceType", "Type"},
-	    {"providerType", "Provider"}, {"source", "Source"}, {"search", "Search"},
-	    {"leadStatus", "Delivery"}, {"leadConnectionId", "Leads from"},
-	    {"updatedAfter", "Updated since"}, {"updatedBefore", "Updated before"}};
+	    {"providerType", "Provider"}, {"connectionId", "Connection"}, {"source", "Source"},
+	    {"search", "Search"}, {"leadStatus", "Delivery"}, {"leadConnectionId", "Leads from"},
+	    {"copies", "Copies of leads"}, {"updatedAfter", "Updated since"},
+	    {"updatedBefore", "Updated before"}};
 	const json_t *filter = record_browse_filter_json(b);
 	json_t *list = json_array();
 

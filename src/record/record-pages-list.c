@@ -42,11 +42,14 @@ static json_t *browse_pairs(const struct record_browse *b)
 	json_t *pairs = json_own(a, json_array());
 
 	for (size_t i = 0; i < filter.n; i++)
-		if (!b->is_type_fixed || !str_is(filter.v[i].name, "resourceType"))
+		if (!b->is_type_fixed || (!str_is(filter.v[i].name, "resourceType") &&
+					     !str_is(filter.v[i].name, "copies")))
 			pairs_add(pairs, filter.v[i].name.p, filter.v[i].value); /* ends with NUL */
 	if (b->extra_name.p != NULL)
 		pairs_add(pairs, b->extra_name.p, b->extra); /* a literal */
-	if (b->is_ascending)
+	if (b->is_by_received && (b->is_ascending || b->extra.n == 0))
+		pairs_add(pairs, "sort", b->is_ascending ? STR("receivedAt") : STR("-receivedAt"));
+	else if (b->is_ascending)
 		pairs_add(pairs, "sort", STR("updatedAt"));
 	for (size_t i = 0; i < json_array_size(b->columns); i++)
 		pairs_add(pairs, "col", str_from(json_string_value(json_array_get(b->columns, i))));
@@ -222,6 +225,16 @@ static int64_t browse_page_rows(const struct record_browse *b)
 	return rows < RECORD_PAGE_ROWS ? (int64_t)rows : RECORD_PAGE_ROWS;
 }
 
+/* One that is looked up by another status of its own has no other order; a search goes from the
+ * newest on. */
+static void browse_read_received(struct record_browse *b, struct str sort)
+{
+	b->is_by_received = b->has_received && (b->extra.n > 0 || str_is(sort, "receivedAt") ||
+						   str_is(sort, "-receivedAt"));
+	if (b->is_by_received)
+		b->is_ascending = str_is(sort, "receivedAt") && b->f.search.n == 0;
+}
+
 /* The list that the pairs of an address tell of, without its position; what is wrong with its
  * filter is noted by req_invalid. */
 static void browse_read_list(struct record_browse *b, const struct http_pairs *from)
@@ -233,6 +246,7 @@ static void browse_read_list(struct record_browse *b, const struct http_pairs *f
 	b->view = view.n > 0 ? view : nothing;
 	if (sort.n > 0)
 		b->is_ascending = str_is(sort, "updatedAt");
+	browse_read_received(b, sort);
 	b->slice.s.page = 1;
 }
 
@@ -276,8 +290,9 @@ static bool browse_read_position(struct record_browse *b)
 {
 	struct list own = list_of_records;
 
-	own.name = arena_printf(b->r->a, "%s %zu:%.*s", b->address, b->extra.n, (int)b->extra.n,
-	    b->extra.n > 0 ? b->extra.p : "");
+	own.name =
+	    arena_printf(b->r->a, "%s%s %zu:%.*s", b->address, b->is_by_received ? " received" : "",
+		b->extra.n, (int)b->extra.n, b->extra.n > 0 ? b->extra.p : "");
 	b->slice.s.is_ascending = b->is_ascending;
 	return slice_place(b->r, &own, &b->f, browse_page_rows(b), &b->slice.s);
 }
@@ -430,12 +445,17 @@ static void list_show_hidden(const struct record_browse *b, json_t *data)
 	searching.extra = nothing;
 	if (b->extra_name.p != NULL)
 		searching.f.lead_connection = (struct uuid){{0}};
+	else
+		searching.f.connection = (struct uuid){{0}};
+	if (b->extra.n > 0 && !b->is_ascending) /* its order came with the status */
+		searching.is_by_received = false;
 	choosing.columns = NULL;
-	choosing.is_ascending = false;
+	choosing.is_ascending = choosing.is_by_received = false;
 	json_set(data, "filter_hidden", json_incref(browse_pairs(&searching)));
 	json_set(data, "column_hidden", json_incref(browse_pairs(&choosing)));
 	json_set_bool(data, "has_own_columns", b->columns != NULL);
 	choosing.is_ascending = b->is_ascending;
+	choosing.is_by_received = b->is_by_received;
 	json_set_str(data, "plain_columns_href", record_browse_link(&choosing));
 }
 
@@ -467,9 +487,9 @@ static void chips_add_where(
 	json_set_str(o, "op", record_where_words(w));
 }
 
-const char *record_browse_source_name(const struct record_browse *b)
+const char *record_browse_connection_name(const struct record_browse *b, const struct uuid *of)
 {
-	const char *id = uuid_dup(b->r->a, b->f.lead_connection), *name;
+	const char *id = uuid_dup(b->r->a, *of), *name;
 	struct err err = ERR_INIT;
 	json_t *names;
 
@@ -503,8 +523,18 @@ static void list_show_chips(const struct record_browse *b, json_t *data)
 	without = *b;
 	without.f.lead_connection = (struct uuid){{0}};
 	if (!uuid_is_nil(b->f.lead_connection))
-		(void)chips_add(
-		    chips, &without, "Leads from", str_from(record_browse_source_name(b)));
+		(void)chips_add(chips, &without, "Leads from",
+		    str_from(record_browse_connection_name(b, &b->f.lead_connection)));
+	without = *b;
+	without.f.connection = (struct uuid){{0}};
+	if (!uuid_is_nil(b->f.connection))
+		(void)chips_add(chips, &without, "Connection",
+		    str_from(record_browse_connection_name(b, &b->f.connection)));
+	without = *b;
+	without.f.copies = nothing;
+	if (b->f.copies.p != NULL && !b->is_type_fixed)
+		(void)chips_add(chips, &without, "Copies of leads",
+		    str_from(word_label(record_copies, RECORD_COPIES_NONE)));
 	without = *b;
 	without.f.updated_after = (struct opt_time){0};
 	if (b->f.updated_after.is_given)
@@ -542,12 +572,24 @@ const char *record_browse_export_link(const struct record_browse *b, const char 
 	return browse_link_at(&all, "format", format);
 }
 
-static void list_show_sort(const struct record_browse *b, json_t *data)
+/* A head leads to its order, newest first; the one of the list's own order turns it round. */
+static json_t *order_of(const struct record_browse *b, bool is_by_received)
 {
+	const bool is_current = b->is_by_received == is_by_received;
 	struct record_browse other = *b;
 
-	other.is_ascending = !b->is_ascending;
-	json_set_str(data, "sort_href", record_browse_link(&other));
+	other.is_by_received = is_by_received;
+	other.is_ascending = is_current && !b->is_ascending;
+	return chrome_order(record_browse_link(&other), is_current, b->is_ascending);
+}
+
+static void list_show_sort(const struct record_browse *b, json_t *data)
+{
+	if (b->extra.n == 0)
+		json_set(data, "updated_order", order_of(b, false));
+	if (b->has_received && !(b->is_by_received && b->f.search.n > 0))
+		json_set(data, "received_order", order_of(b, true));
+	json_set_bool(data, "is_by_received", b->is_by_received);
 }
 
 /* Where "Clear" leads: this list of all. */
@@ -560,6 +602,8 @@ static void list_show_clear(const struct record_browse *b, json_t *data)
 	struct record_filter filter = b->f;
 
 	filter.resource_type = nothing;
+	if (b->is_type_fixed)
+		filter.copies = nothing;
 	json_set_str(data, "clear_href", record_browse_link(&all));
 	json_set_bool(data, "is_filtered",
 	    b->extra.n > 0 || filter_pairs(b->r->a, &list_of_records, &filter).n > 0);
@@ -724,6 +768,26 @@ int record_rows_tell_source(struct req *r, json_t *rows, struct err *err)
 	return 0;
 }
 
+/* The sheet's choice, and what it cannot find: what was stored before connections were noted. */
+static int list_show_connections(const struct record_browse *b, json_t *data, struct err *err)
+{
+	struct req *r = b->r;
+	json_t *connections;
+	int64_t since_us;
+	int has_older;
+
+	if (connection_choices(r, "connectionId", &connections, err) == -1)
+		return -1;
+	json_set(data, "connections", json_incref(connections));
+	json_set_bool(data, "has_connections", json_array_size(connections) > 1);
+	if (uuid_is_nil(b->f.connection))
+		return 0;
+	has_older = record_has_unconnected(r->app, r->a, &b->f.account_id, &since_us, err);
+	if (has_older == 1)
+		json_set_time(data, "connected_since", since_us);
+	return has_older == -1 ? -1 : 0;
+}
+
 int record_page_list(struct req *r)
 {
 	struct record_browse b = {.r = r, .address = RECORD_PAGE_ADDRESS};
@@ -744,6 +808,7 @@ int record_page_list(struct req *r)
 	    view_show(&b, data, &err) == -1 ||
 	    record_rows_tell_source(r, b.slice.s.rows, &err) == -1 ||
 	    record_browse_show_meant(&b, data, &err) == -1 ||
+	    list_show_connections(&b, data, &err) == -1 ||
 	    (json_array_size(b.slice.s.rows) == 0 && connection_show_waiting(r, data, &err) == -1))
 		return res_error(r, &err);
 	json_set(data, "rows", json_incref(b.slice.s.rows));

@@ -16,13 +16,14 @@ struct record_browse {
 	const char *address; /* of the page, without query */
 	bool is_type_fixed;  /* the page is of one resource type, which its address hides */
 	struct record_filter f;
-	bool is_ascending;            /* oldest first */
-	json_t *columns;              /* paths chosen in the address; NULL: none */
-	json_t *view_columns;         /* what the page's own view chooses; NULL: none */
-	struct str view;              /* id of the view that the address was opened from */
-	struct str extra_name, extra; /* the page's own parameter: a lead's delivery status */
-	struct record_slice slice;    /* the position, and the rows there */
-	bool is_back;                 /* the slice before the cursor */
+	bool is_ascending;                 /* oldest first */
+	bool has_received, is_by_received; /* the page knows that order too; it is in it */
+	json_t *columns;                   /* paths chosen in the address; NULL: none */
+	json_t *view_columns;              /* what the page's own view chooses; NULL: none */
+	struct str view;                   /* id of the view that the address was opened from */
+	struct str extra_name, extra;      /* the page's own parameter: a lead's delivery status */
+	struct record_slice slice;         /* the position, and the rows there */
+	bool is_back;                      /* the slice before the cursor */
 	const char
 	    *wrong; /* a sentence without a full stop: the filter is none, nothing is listed */
 };
@@ -44,8 +45,8 @@ const char *record_browse_link(const struct record_browse *b);
 const char *record_browse_renamed_link(const struct record_browse *b, size_t i, const char *path);
 /* The query of that address, without "?". */
 const char *record_browse_query(const struct record_browse *b);
-/* The name of the connection whose leads the list has alone. */
-const char *record_browse_source_name(const struct record_browse *b);
+/* What a connection is called that the list is filtered by. */
+const char *record_browse_connection_name(const struct record_browse *b, const struct uuid *id);
 /* The address that exports all of the list; format: csv or ndjson. */
 const char *record_browse_export_link(const struct record_browse *b, const char *format);
 /* Adds what templates/record/ tools, paging and views need: search, providers, sources, chips,

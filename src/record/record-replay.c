@@ -97,7 +97,8 @@ static bool filter_is_empty(const struct record_filter *f)
 {
 	return f->provider_type.p == NULL && f->resource_type.p == NULL && f->source.p == NULL &&
 	       f->search.p == NULL && f->lead_status.p == NULL && uuid_is_nil(f->lead_connection) &&
-	       !f->updated_after.is_given && !f->updated_before.is_given && f->nwhere == 0;
+	       uuid_is_nil(f->connection) && !f->updated_after.is_given &&
+	       !f->updated_before.is_given && f->nwhere == 0;
 }
 
 static int filter_refuse_empty(struct err *err)

@@ -50,9 +50,12 @@
 #define SEARCH_COLUMNS                                                                             \
 	"r.id, r.provider_type, r.resource_type, r.external_id, r.source,"                         \
 	" CASE WHEN LENGTH(r.data) <= 32768 THEN r.data ELSE '' END, r.first_seen_at,"             \
-	" r.updated_at, r.provider_updated_at, l.id, l.sync_status, l.connection_id," SEARCH_CHECK
+	" r.updated_at, r.provider_updated_at, r.connection_id,"                                   \
+	" l.id, l.sync_status, l.connection_id," SEARCH_CHECK
 enum { SEARCH_ROW_CHECK = RECORD_ROW_MORE };
-#define OF_LEAD " (? IS NULL OR l.sync_status = ?) AND (? IS NULL OR l.connection_id = ?) AND"
+#define OF_LEAD                                                                                    \
+	" (? IS NULL OR l.sync_status = ?) AND (? IS NULL OR l.connection_id = ?) "                \
+	"AND" RECORD_NO_COPY " AND"
 #define SCAN_HEAD SEARCH_SHORTLY SEARCH_COLUMNS " FROM (SELECT id AS window_id"
 /* The words come before the payloads (STRAIGHT_JOIN): most records of a window do not match. */
 #define SCAN_TAIL                                                                                  \
@@ -181,6 +184,7 @@ bool record_row_fits(const struct record_filter *f, const struct search_terms *t
 	    .resource_type = db_get_str(rows, i, RECORD_ROW_RESOURCE_TYPE),
 	    .external_id = db_get_str(rows, i, RECORD_ROW_EXTERNAL_ID),
 	    .source = db_get_text(rows, i, RECORD_ROW_SOURCE),
+	    .connection_id = db_get_uuid(rows, i, RECORD_ROW_CONNECTION),
 	    .data = db_get_str(rows, i, RECORD_ROW_DATA)};
 	struct arena *own = arena_new();
 	bool fits;
@@ -188,6 +192,7 @@ bool record_row_fits(const struct record_filter *f, const struct search_terms *t
 	fits = (f->provider_type.p == NULL || str_eq(f->provider_type, item.provider_type)) &&
 	       (f->resource_type.p == NULL || str_eq(f->resource_type, item.resource_type)) &&
 	       (f->source.p == NULL || str_is(f->source, item.source)) &&
+	       (uuid_is_nil(f->connection) || uuid_eq(f->connection, item.connection_id)) &&
 	       (f->lead_status.p == NULL ||
 		   str_eq(f->lead_status, db_get_str(rows, i, RECORD_ROW_LEAD_STATUS))) &&
 	       (uuid_is_nil(f->lead_connection) ||
@@ -325,7 +330,8 @@ static size_t search_fits_values(const struct record_searching *s, struct db_val
 {
 	v[0] = v[1] = db_name(s->f->lead_status);
 	v[2] = v[3] = db_uuid_or_null(&s->f->lead_connection);
-	return 4 + search_terms_values(&s->terms, v + 4);
+	v[4] = db_name(s->f->copies);
+	return 5 + search_terms_values(&s->terms, v + 5);
 }
 
 /* Where the window that begins at s->at ends. Its end is read before the window is looked through:
@@ -379,7 +385,7 @@ static int window_scan(
 {
 	static const struct db_stmt *const statements[4] = {&search_scan_newest,
 	    &search_scan_oldest, &search_scan_type_newest, &search_scan_type_oldest};
-	struct db_val v[13 + SEARCH_VALUES];
+	struct db_val v[14 + SEARCH_VALUES];
 	struct db_rows rows;
 	size_t n =
 	    search_window_values(s, window_scanned_to(s, end), s->pace.window + SEARCH_ENTERED, v);
@@ -506,7 +512,7 @@ int search_match_text(struct app *app, struct arena *a, const struct uuid *accou
 static int index_query(struct record_searching *s, const char *match, size_t most,
     struct db_rows *rows, struct err *err)
 {
-	struct db_val v[13 + SEARCH_VALUES];
+	struct db_val v[14 + SEARCH_VALUES];
 	size_t n = 0;
 
 	v[n++] = db_str(match);
@@ -609,6 +615,9 @@ static int search_build_terms(struct record_searching *s, struct err *err)
 		search_terms_add_kind(&s->terms, s->a, &f->account_id, 'p', f->provider_type);
 	if (f->source.p != NULL)
 		search_terms_add_kind(&s->terms, s->a, &f->account_id, 's', f->source);
+	if (!uuid_is_nil(f->connection))
+		search_terms_add_kind(
+		    &s->terms, s->a, &f->account_id, 'c', words_connection(s->a, &f->connection));
 	return 0;
 }
 

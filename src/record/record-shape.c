@@ -27,6 +27,8 @@ json_t *record_json(const struct record_row *row, bool is_written, struct err *e
 	json_set_time(o, "firstSeenAt", row->first_seen_us);
 	json_set_time(o, "updatedAt", row->updated_us);
 	json_set_known_time(o, "providerUpdatedAt", row->provider_updated_us);
+	json_set_str(o, "connectionId",
+	    uuid_is_nil(row->connection_id) ? NULL : uuid_dup(a, row->connection_id));
 	json_set_str(o, "leadId", uuid_is_nil(row->lead_id) ? NULL : uuid_dup(a, row->lead_id));
 	return o;
 }
@@ -51,6 +53,14 @@ static void shape_write_time(struct buf *b, const char *key, int64_t at_us)
 		buf_printf(b, ",\"%s\":\"%s\"", key, text);
 }
 
+static void shape_write_id(struct buf *b, struct arena *a, const char *key, struct uuid id)
+{
+	if (uuid_is_nil(id))
+		buf_printf(b, ",\"%s\":null", key);
+	else
+		buf_printf(b, ",\"%s\":\"%s\"", key, uuid_dup(a, id));
+}
+
 void record_json_write(struct buf *b, const struct record_row *row)
 {
 	buf_printf(b, "{\"id\":\"%s\"", uuid_dup(row->a, row->id));
@@ -63,10 +73,9 @@ void record_json_write(struct buf *b, const struct record_row *row)
 	shape_write_time(b, "firstSeenAt", row->first_seen_us);
 	shape_write_time(b, "updatedAt", row->updated_us);
 	shape_write_time(b, "providerUpdatedAt", row->provider_updated_us);
-	if (uuid_is_nil(row->lead_id))
-		buf_str(b, ",\"leadId\":null}");
-	else
-		buf_printf(b, ",\"leadId\":\"%s\"}", uuid_dup(row->a, row->lead_id));
+	shape_write_id(b, row->a, "connectionId", row->connection_id);
+	shape_write_id(b, row->a, "leadId", row->lead_id);
+	buf_chr(b, '}');
 }
 
 /* ---- CSV ----------------------------------------------------------------------------------- */

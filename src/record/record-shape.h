@@ -13,8 +13,9 @@ struct record_row {
 	struct str provider_type, resource_type, external_id, source;
 	struct str data; /* compact JSON text of an object */
 	int64_t first_seen_us, updated_us,
-	    provider_updated_us; /* the last is TIME_NONE where unknown */
-	struct uuid lead_id;     /* nil: none */
+	    provider_updated_us;   /* the last is TIME_NONE where unknown */
+	struct uuid connection_id; /* that it last came by; nil: by none, or it is not known */
+	struct uuid lead_id;       /* nil: none */
 };
 /* The API's object, owned by the row's arena; NULL when the stored payload is no JSON. With
  * is_written its data are json_verbatim: for who only writes it. */

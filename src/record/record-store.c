@@ -30,8 +30,8 @@
 /* Whole keys, one by one: of a small table the server would read all rows of the account, and lock
  * what others are at. */
 #define RECORDS_BY_KEY                                                                             \
-	"SELECT external_id, id, data, provider_updated_at, updated_at, source, clocks"            \
-	" FROM records FORCE INDEX (records_external)"
+	"SELECT external_id, id, data, provider_updated_at, updated_at, source, clocks,"           \
+	" connection_id FROM records FORCE INDEX (records_external)"
 DB_STMT_ROWS(records_lock,
     RECORDS_BY_KEY
     " WHERE account_id = ? AND provider_type = ? AND resource_type = ? AND external_id IN (",
@@ -47,20 +47,21 @@ enum {
 	STORED_PROVIDER_UPDATED,
 	STORED_UPDATED,
 	STORED_SOURCE,
-	STORED_CLOCKS
+	STORED_CLOCKS,
+	STORED_CONNECTION
 };
 DB_STMT_ROWS(records_insert,
     "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
-    " first_seen_at, updated_at, provider_updated_at, clocks) VALUES ",
-    "(?,?,?,?,?,?,?,?,?,?,?)", "");
+    " first_seen_at, updated_at, provider_updated_at, clocks, connection_id) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?,?)", "");
 /* Of rows that are there and locked: what it would insert otherwise are their keys. */
 DB_STMT_ROWS(records_update,
     "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
-    " first_seen_at, updated_at, provider_updated_at, clocks) VALUES ",
-    "(?,?,?,?,?,?,?,?,?,?,?)",
+    " first_seen_at, updated_at, provider_updated_at, clocks, connection_id) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?,?)",
     " ON DUPLICATE KEY UPDATE source = VALUES(source), data = VALUES(data),"
     " updated_at = VALUES(updated_at), provider_updated_at = VALUES(provider_updated_at),"
-    " clocks = VALUES(clocks)");
+    " clocks = VALUES(clocks), connection_id = VALUES(connection_id)");
 DB_STMT_ROWS(record_moves_insert,
     "INSERT INTO record_moves (account_id, from_at, record_id, moved_at) VALUES ", "(?,?,?,?)",
     " ON DUPLICATE KEY UPDATE moved_at = VALUES(moved_at)");
@@ -100,6 +101,7 @@ struct working_record {
 	int64_t at_us;
 	int64_t from_us; /* where it stood before it was updated: as read, or as created */
 	const char *source, *stored_source;
+	struct uuid connection_id;
 };
 
 struct change_row {
@@ -186,6 +188,7 @@ static int batch_lock_kind(
 			w->source = w->stored_source = db_get_text(&rows, i, STORED_SOURCE);
 			if (!db_is_null(&rows, i, STORED_CLOCKS))
 				w->clocks_text = db_get_str(&rows, i, STORED_CLOCKS);
+			w->connection_id = db_get_uuid(&rows, i, STORED_CONNECTION);
 			break;
 		}
 	}
@@ -298,6 +301,7 @@ static void batch_create_record(
 		w->clocks_text = clock_text_unsaid(b->a, it->unsaid, w->newest_us);
 	w->at_us = w->from_us = it->at_us;
 	w->source = it->source;
+	w->connection_id = it->connection_id;
 	w->last = it;
 	it->outcome = RECORD_CREATED;
 	batch_add_change(b, w, it, STR("[]"));
@@ -372,6 +376,8 @@ static int record_merge_patch(
 	 */
 	w->at_us = it->at_us > w->at_us ? it->at_us : w->at_us + 1;
 	w->source = it->source;
+	if (!uuid_is_nil(it->connection_id)) /* a file or a flow changes what came by one */
+		w->connection_id = it->connection_id;
 	it->outcome = RECORD_UPDATED;
 	batch_add_change(b, w, it, json_text(b->a, m.changes));
 	return 0;
@@ -424,7 +430,7 @@ static int batch_apply_item(struct upsert_batch *b, struct record_item *it, stru
 	return rc;
 }
 
-#define RECORD_VALUES 11
+#define RECORD_VALUES 12
 
 static void working_row(const struct working_record *w, struct db_val *v)
 {
@@ -432,7 +438,8 @@ static void working_row(const struct working_record *w, struct db_val *v)
 	struct db_val row[RECORD_VALUES] = {db_uuid(&w->id), db_uuid(&it->account_id),
 	    db_strn(it->provider_type), db_strn(it->resource_type), db_strn(it->external_id),
 	    db_str(w->source), db_strn(w->text), db_int(it->at_us), db_int(w->at_us),
-	    w->newest_us == TIME_NONE ? db_null() : db_int(w->newest_us), db_strn(w->clocks_text)};
+	    w->newest_us == TIME_NONE ? db_null() : db_int(w->newest_us), db_strn(w->clocks_text),
+	    db_uuid_or_null(&w->connection_id)};
 
 	memcpy(v, row, sizeof(row));
 }
@@ -545,6 +552,7 @@ static struct str working_words(struct upsert_batch *b, const struct working_rec
 	if (item.words.p != NULL && item.data.p == w->text.p)
 		return item.words;
 	item.source = w->source;
+	item.connection_id = w->connection_id;
 	item.data = w->text;
 	return record_words(b->a, &item);
 }

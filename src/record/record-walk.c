@@ -33,7 +33,7 @@ enum { KIND_PROVIDER_TYPE, KIND_RESOURCE_TYPE };
  * runs long, however few fit; those too large to be read by the hundred with "". */
 #define WALK_HEAD                                                                                  \
 	"SELECT r.id, r.external_id, r.source, r.first_seen_at, r.updated_at,"                     \
-	" r.provider_updated_at, l.id,"
+	" r.provider_updated_at, r.connection_id, l.id,"
 enum {
 	WALK_ID,
 	WALK_EXTERNAL_ID,
@@ -41,13 +41,15 @@ enum {
 	WALK_FIRST_SEEN,
 	WALK_UPDATED,
 	WALK_PROVIDER_UPDATED,
+	WALK_CONNECTION,
 	WALK_LEAD_ID,
 	WALK_CHECK,
 	WALK_DATA
 };
 #define WALK_FITS                                                                                  \
 	" CASE WHEN ((? IS NULL OR r.source = ?) AND (? IS NULL OR l.sync_status = ?) AND "        \
-	"(? IS NULL OR l.connection_id = ?) AND "                                                  \
+	"(? IS NULL OR l.connection_id = ?) AND (? IS NULL OR r.connection_id = ?) "               \
+	"AND" RECORD_NO_COPY " AND "                                                               \
 	"r.updated_at >= ? AND r.updated_at < ?"                                                   \
 	" AND r.first_seen_at < ?"
 #define WALK_PAYLOAD                                                                               \
@@ -129,6 +131,7 @@ static bool walk_row_fits(
 	    .resource_type = row->resource_type,
 	    .external_id = row->external_id,
 	    .source = arena_strndup(row->a, row->source.p, row->source.n),
+	    .connection_id = row->connection_id,
 	    .data = row->data};
 
 	return record_where_fits(row->a, w->filter, row->data) &&
@@ -167,6 +170,7 @@ static int walk_visit_row(struct record_walk *w, const struct db_rows *rows, siz
 	    .first_seen_us = db_get_int(rows, i, WALK_FIRST_SEEN),
 	    .updated_us = db_get_int(rows, i, WALK_UPDATED),
 	    .provider_updated_us = db_get_time(rows, i, WALK_PROVIDER_UPDATED),
+	    .connection_id = db_get_uuid(rows, i, WALK_CONNECTION),
 	    .lead_id = db_get_uuid(rows, i, WALK_LEAD_ID)};
 
 	if (db_is_null(rows, i, WALK_DATA)) /* it does not fit */
@@ -189,7 +193,7 @@ static int walk_read_page(
 	const struct record_walk_kind *k = &w->kinds[w->kind];
 	const struct str after =
 	    w->nafter == 0 ? (struct str){NULL, 0} : (struct str){w->after, w->nafter};
-	struct db_val v[16 + SEARCH_VALUES];
+	struct db_val v[19 + SEARCH_VALUES];
 	size_t n = 0;
 
 	v[n++] = db_name(f->source);
@@ -198,6 +202,9 @@ static int walk_read_page(
 	v[n++] = db_name(f->lead_status);
 	v[n++] = db_uuid_or_null(&f->lead_connection);
 	v[n++] = db_uuid_or_null(&f->lead_connection);
+	v[n++] = db_uuid_or_null(&f->connection);
+	v[n++] = db_uuid_or_null(&f->connection);
+	v[n++] = db_name(f->copies);
 	v[n++] = db_int(record_filter_from(f));
 	v[n++] = db_int(record_filter_until(f));
 	v[n++] = db_int(w->seen_before_us);

@@ -31,6 +31,7 @@
 #define WORD_MAX 72                   /* below InnoDB's 84, with the code before it */
 #define ALL_MAX (48u * 1024u * 1024u) /* a payload's words, at their very longest */
 #define KEYS_MOST 256                 /* nested deeper no path leads */
+#define CONNECTION_CHARS 12           /* of its id, the last, which are random; the row tells all */
 #define BOOLEAN_WORD "_b_%08x%c "
 
 void words_account_code(char out[WORDS_CODE + 1], const struct uuid *id)
@@ -503,6 +504,13 @@ void words_put_kind(struct words_writer *w, struct buf *b, char kind, struct str
 	buf_chr(b, ' ');
 }
 
+struct str words_connection(struct arena *a, const struct uuid *id)
+{
+	const char *text = uuid_dup(a, *id);
+
+	return str_from(text + strlen(text) - CONNECTION_CHARS);
+}
+
 /* Digits alone are no phone number here. */
 static void words_put_id(struct words_writer *w, struct str id)
 {
@@ -522,6 +530,8 @@ struct str record_words_all(struct arena *a, const struct record_item *it)
 	words_put_kind(&w, w.words, 'p', it->provider_type);
 	words_put_kind(&w, w.words, 't', it->resource_type);
 	words_put_kind(&w, w.words, 's', str_from(it->source));
+	if (!uuid_is_nil(it->connection_id))
+		words_put_kind(&w, w.words, 'c', words_connection(a, &it->connection_id));
 	words_put_id(&w, it->external_id);
 	words_put_values(&w, it->data);
 	if (w.extra->len > 0 && buf_ok(w.extra))

@@ -47,6 +47,8 @@ bool words_are_one_email(struct str run, struct str *out);
 size_t words_compound(struct str run, char out[WORDS_COMPOUND]);
 /* The word of a boolean that stands under a key. */
 void words_put_boolean(struct words_writer *w, struct buf *b, struct str key, bool value);
+/* What the word of kind 'c' says of a connection. */
+struct str words_connection(struct arena *a, const struct uuid *id);
 void words_put_kind(struct words_writer *w, struct buf *b, char kind, struct str value);
 bool words_has_exponent(struct str number);
 
@@ -102,7 +104,8 @@ int search_terms_add(struct search_terms *t, struct arena *a, const struct uuid 
     struct str search, struct err *err);
 /* Do all words of a record meet all of them? */
 bool search_terms_fit(const struct search_terms *t, struct str words_all);
-/* Words that a record of this provider, source or resource type has; kind 'p', 's' or 't'. */
+/* Words that a record of this provider, source, resource type or connection has; kind 'p', 's', 't'
+ * or 'c'. */
 void search_terms_add_kind(struct search_terms *t, struct arena *a, const struct uuid *account_id,
     char kind, struct str value);
 /* Words that a record surely has which has this value at that path: none where no word is sure. */

@@ -28,7 +28,8 @@ struct record_item {
 	struct str data;             /* compact JSON text of an object */
 	int64_t provider_updated_us; /* if the provider says */
 	bool has_provider_time;
-	struct uuid event_id; /* nil: none */
+	struct uuid event_id;      /* nil: none */
+	struct uuid connection_id; /* that it came by; nil: by none, the record keeps its own */
 	int64_t at_us;
 	bool index_later; /* leave the search index to record_index_waiting */
 	bool is_only_new; /* a record that is there stays as it is */
@@ -98,6 +99,11 @@ int record_get_written(struct app *app, struct arena *a, const struct uuid *acco
 #define RECORD_WHERE_LESS "lt"
 #define RECORD_WHERE_EMPTY "empty" /* true or false */
 
+/* Of a filter: a lead that was pushed to a CRM comes back as a record of that CRM, and is the same
+ * lead; such records are left out. */
+#define RECORD_COPIES_NONE "none"
+extern const struct word record_copies[];
+
 /* A list's filter: NULL, or not given, where not filtered. */
 struct record_where {
 	const struct path *path;
@@ -109,6 +115,8 @@ struct record_filter {
 	struct str provider_type, resource_type, source, search;
 	struct str lead_status;      /* sync status of the lead that it mirrors */
 	struct uuid lead_connection; /* the source of that lead */
+	struct uuid connection;      /* that the record last came by */
+	struct str copies;           /* RECORD_COPIES_NONE: not what we pushed there ourselves */
 	struct opt_time updated_after, updated_before;
 	struct record_where *where;
 	size_t nwhere;
@@ -157,9 +165,9 @@ int record_moves_forget(struct app *app, struct err *err);
 int record_list(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_slice *slice, struct err *err);
 /* A filter from a JSON object
- * ({"resourceType","providerType","source","search","leadStatus","leadConnectionId",
- * "updatedAfter","updatedBefore","filter":{path:value or {op:value}}}): 0, or -1 with complaints by
- * a reader, or with ERR_INVALID naming the field. An empty one is legal here. */
+ * ({"resourceType","providerType","connectionId","source","search","leadStatus","leadConnectionId",
+ * "copies","updatedAfter","updatedBefore","filter":{path:value or {op:value}}}): 0, or -1 with
+ * complaints by a reader, or with ERR_INVALID naming the field. An empty one is legal here. */
 int record_filter_from_body(struct json_reader *in, struct arena *a, const json_t *o,
     const struct uuid *account_id, struct record_filter *out);
 int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid *account_id,
@@ -229,6 +237,12 @@ int record_retain(struct app *app, struct err *err);
 /* How many match, from the counters: exact for filters on types only; else -1. */
 int record_count(struct app *app, struct arena *a, const struct record_filter *f, int64_t *total,
     struct err *err);
+/* Does any record come back that is a lead which was pushed: 1, 0, -1. */
+int record_has_copies(
+    struct app *app, struct arena *a, const struct uuid *account_id, struct err *err);
+/* Are there records from before connections were noted, and since when were they? 1, 0, -1. */
+int record_has_unconnected(struct app *app, struct arena *a, const struct uuid *account_id,
+    int64_t *since_us, struct err *err);
 #define RECORD_HISTORY_ROWS 1000
 /* Changes, newest first, the last RECORD_HISTORY_ROWS: array of
  * {at,source,eventId,changes:[{path,before,after}]}. */

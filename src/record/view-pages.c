@@ -65,6 +65,8 @@ static int view_opened(const struct record_browse *b, const struct view *v,
 	if (view_browse(b->r, v->query, opened, err) == -1)
 		return -1;
 	view_go_home(opened);
+	if (b->is_type_fixed)
+		opened->f.copies = b->f.copies;
 	return (str_is(v->slug, VIEW_LEADS) || opened->is_type_fixed) == b->is_type_fixed;
 }
 

@@ -3,10 +3,11 @@
 import html
 import re
 import time
+import urllib.parse
 
-from harness import Browser, equal, has, here, run, test, true, wait_until
+from harness import Browser, equal, has, here, problem, run, test, true, wait_until
 from markup import check_page
-from tenant import CustomWebhook, HubSpot, Meta, Tenant, unique
+from tenant import CustomWebhook, HubSpot, Meta, Tenant, pages_of, unique
 
 _own = []
 
@@ -243,6 +244,84 @@ def _():
     other.sign_in(o.account.email, o.account.password)
     for part in ("/activity", "/subscriptions"):
         equal(other.get("/admin/connections/" + meta.id + part).status, 404)
+
+
+def head(text, label):
+    """The head of a column that orders the list: its direction, and where it leads; None where it orders nothing."""
+    found = re.search(r'<th scope="col"[^>]*?(?: aria-sort="(\w+)")?><a class="sort" href="([^"]*)">%s' % label, text)
+    return (found.group(1), html.unescape(found.group(2))) if found else None
+
+
+@test("lists go either way where an index does: by API and by the heads of the pages, page by page, whatever filters them")
+def _():
+    t = Tenant(name=unique("Order "))
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    t.crm(name="Sink")
+    flow = t.api("POST", "/flows", {"name": "Either way", "steps": [
+        {"kind": "formatter", "name": "Greeting", "config": {"operation": "uppercase"}, "inputMapping": {"value": "a"}}]})
+    equal(flow.status, 201, flow)
+    equal(t.api("POST", "/flows/%s/publish" % flow.json()["id"], {}).status, 200)
+    meta = Meta(t)
+    for _ in range(7):
+        [lead] = meta.send()
+        t.wait_lead(lead, ("success",))
+        equal(t.api("POST", "/flows/%s/run" % flow.json()["id"], {"payload": {}}).status, 202)
+    lists = (("/events", "receivedAt", ("", "status=processed", "from=2020-01-01", "search=lead"), "/admin/events", "Received"),
+             ("/leads", "receivedAt", ("", "status=success", "connectionId=" + meta.id), "/admin/leads", "Received"),
+             ("/crm/deliveries", "createdAt", ("", "status=success", "from=2020-01-01"), "/admin/deliveries", "Created"),
+             ("/task-history", "createdAt", ("", "status=completed", "flowId=" + flow.json()["id"],
+                                             "status=completed&flowId=" + flow.json()["id"]), "/admin/task-history", "Started"))
+    wait_until(lambda: len(t.get("/task-history?status=completed")["data"]) == 7, 20, "the runs")
+    for path, key, filters, address, label in lists:
+        for query in filters:
+            at = "%s?%s&sort=" % (path, query)
+            newest = [x["id"] for x in t.get(at + "-" + key)["data"]]
+            equal(len(newest), 7, at)
+            equal([x["id"] for x in t.get("%s?%s" % (path, query))["data"]], newest, at)
+            for limit in (1, 3, 7, 50):
+                equal([x["id"] for x in pages_of(t, at + key, limit)], newest[::-1], (at, limit))
+                equal([x["id"] for x in pages_of(t, at + "-" + key, limit)], newest, (at, limit))
+            equal([x["id"] for x in t.get(at + key + "&limit=3&page=2")["data"]], newest[::-1][3:6], at)
+        wrong = problem(t.api("GET", path + "?sort=email"), 422, field="sort")
+        has(str(wrong), "must be %s or -%s" % (key, key))
+        asc = t.get("%s?sort=%s&limit=2" % (path, key))
+        problem(t.api("GET", "%s?limit=2&cursor=%s" % (path, asc["nextCursor"])), 422, field="cursor")
+        page = b.get(address).text
+        direction, turned = head(page, label)
+        if path != "/leads":
+            equal(direction, "descending", address)
+            has(turned, "sort=" + key)
+        page = b.get(address + "?sort=" + key)
+        check_page(page)
+        direction, back = head(page.text, label)
+        equal(direction, "ascending", address)
+        true("sort=" + key not in back, back)
+        has(re.search(r'class="find-form".*?</form>', page.text, re.S).group(0), 'name="sort" value="%s"' % key)
+
+    # the page of leads: by the last change as it comes, by receipt on demand; a status knows but one
+    names = [x["fullName"] for x in t.leads()]
+    shown = lambda text: [n for n in re.findall(r'<td class="c-name"><a href="[^"]*">([^<]*)<', text)]
+    page = b.get("/admin/leads").text
+    equal(head(page, "Updated")[0], "descending")
+    equal(head(page, "Received"), (None, "/admin/leads?sort=-receivedAt"))
+    true("not among them" not in page, page)
+    page = b.get("/admin/leads?sort=-receivedAt").text
+    equal((head(page, "Received")[0], head(page, "Updated")[0]), ("descending", None))
+    equal(shown(page), names)
+    equal(shown(b.get(head(page, "Received")[1]).text), names[::-1])
+    has(page, "that are no leads are not among them")
+    page = b.get("/admin/leads?status=success").text
+    true("not among them" not in page, page)
+    equal((head(page, "Received"), head(page, "Updated")),
+          (("descending", "/admin/leads?status=success&sort=receivedAt"), None))
+    equal(shown(page), names)
+    equal(shown(b.get("/admin/leads?status=success&sort=receivedAt").text), names[::-1])
+    problem(t.api("GET", "/leads?search=a&sort=receivedAt"), 422, field="sort")
+    page = b.get("/admin/leads?sort=receivedAt&search=" + urllib.parse.quote(names[0].split()[0]))
+    equal(page.status, 200)
+    equal(head(page.text, "Received"), None)
+    problem(t.api("GET", "/records?sort=firstSeenAt"), 422, field="sort")
 
 
 run()

@@ -11,8 +11,8 @@ import uuid
 from harness import equal, has, here, new_lead_id, problem, run, test, true, wait_until
 from tenant import HubSpot, Meta, Tenant, pages_of
 
-SHAPE = ["data", "externalId", "firstSeenAt", "id", "leadId", "providerType", "providerUpdatedAt", "resourceType",
-         "source", "updatedAt"]
+SHAPE = ["connectionId", "data", "externalId", "firstSeenAt", "id", "leadId", "providerType", "providerUpdatedAt",
+         "resourceType", "source", "updatedAt"]
 NOW = int(time.time() * 1000)
 
 

@@ -9,6 +9,7 @@ import re
 from crm import Crm
 from harness import Browser, equal, has, here, problem, run, test, true, wait_until
 from markup import check_page
+from played import token
 from tenant import Tenant, unique
 
 
@@ -31,6 +32,48 @@ def closed_hours(outside):
     at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=5)
     return {"zone": "UTC", "days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": at.strftime("%H:%M"),
             "to": (at + datetime.timedelta(hours=2)).strftime("%H:%M"), "outside": outside}, at
+
+
+@test("a connection for webhooks alone is passed over, and says what it lacks; once that is there it gets leads")
+def _():
+    t = Tenant(name=unique("Lacks "))
+    hub = t.connect("hubspot", {"webhookSecret": unique("secret-")}, name="Hub")["id"]
+    alone = t.new_lead(email=unique() + "@example.com")
+    row = rows_of(t, alone)["Hub"]
+    equal((row["status"], row["attempts"], row["lastError"]), ("skipped", 0, None))
+    has(row["reason"], "no private-app token")
+    equal(t.get("/leads/" + alone["id"])["syncStatus"], "skipped")
+    crm, _place = t.crm(name="Shop CRM")
+    with_crm = t.new_lead(email=unique() + "@example.com")
+    rows = rows_of(t, with_crm)
+    equal((rows["Hub"]["status"], rows["Shop CRM"]["status"]), ("skipped", "success"))
+    t.wait_lead(with_crm["providerLeadId"], status=("success",))
+    # asked for as a whole it stays so
+    equal({r["name"]: r["status"] for r in t.api("POST", "/crm/push/" + with_crm["id"]).json()["results"]},
+          {"Hub": "skipped", "Shop CRM": "skipped"})
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    page = b.get("/admin/leads/" + with_crm["id"])
+    check_page(page)
+    has(page.text, "no private-app token")
+    has(b.get("/admin/deliveries?status=skipped").text, "no private-app token")
+    equal(rows["Shop CRM"]["reason"], None, "no rules, no reason")
+    page = b.get("/admin/crm")
+    check_page(page)
+    has(page.text, "Has no private-app token")
+    of = {d["name"]: d for d in t.get("/crm/destinations")["data"]}
+    equal((of["Hub"]["lacks"], of["Shop CRM"]["lacks"]), ("private-app token", None))
+    equal((of["Hub"]["refused"], of["Hub"]["failedToday"], of["Hub"]["pending"]), (0, 0, 0))
+    equal(t.get("/connections/" + hub)["status"], "active")
+    # its rules do not bring it leads
+    put(t, [{"connectionId": hub, "when": [{"source": "manual"}]}])
+    has(rows_of(t, t.new_lead(email=unique() + "@example.com"))["Hub"]["reason"], "no private-app token")
+    put(t)
+
+    equal(t.api("PATCH", "/connections/" + hub, {"credentials": {"accessToken": token("hubspot")}}).status, 200)
+    lead = t.new_lead(email=unique() + "@example.com")
+    equal({n: d["status"] for n, d in rows_of(t, lead).items()}, {"Hub": "success", "Shop CRM": "success"})
+    equal(rows_of(t, with_crm)["Hub"]["status"], "skipped")
 
 
 @test("a condition for each destination and source; the lead says why it went where")

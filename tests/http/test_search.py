@@ -165,6 +165,76 @@ def _():
     equal(listed(t, search="lastword"), {"c"})
 
 
+@test("records are told apart by the connection that they last came by: lists, pages, counts, exports, replays")
+def _():
+    t, kind = Tenant(name=unique("By ")), unique("by")
+    north, south = (CustomWebhook(t, resourceType=kind) for _ in range(2))
+    ids = {w: w.connection["id"] for w in (north, south)}
+    for which, name in ((north, "Shop North"), (south, "Shop South")):
+        equal(t.api("PATCH", "/connections/" + ids[which], {"name": name}).status, 200)
+    for n in range(3):
+        north({"id": "n%d" % n, "name": "Same %d" % n})
+        south({"id": "s%d" % n, "name": "Same %d" % n})
+
+    def agree(which, wanted, **more):
+        by = {"connectionId": ids.get(which, which), **more}
+        equal(listed(t, **by), wanted)
+        equal(exported(t, **by), wanted)
+        equal(counted(t, by), len(wanted))
+
+    for _ in range(2):		# as they wait for the index, and by it
+        agree(north, {"n0", "n1", "n2"})
+        agree(south, {"s0", "s1", "s2"})
+        agree(south, {"s1"}, search="same 1")
+        agree(south, {"s1"}, search="same 1", source="webhook", providerType="custom_webhook", resourceType=kind)
+        equal(listed(t, connectionId=ids[south], sort="updatedAt"), {"s0", "s1", "s2"})
+        indexed(t)
+    row = next(x for x in t.records("&resourceType=" + kind) if x["externalId"] == "n1")
+    equal(row["connectionId"], ids[north])
+    equal(t.get("/records/" + row["id"])["connectionId"], ids[north])
+    fill(t)			# behind so many the index is asked
+    agree(north, {"n0", "n1", "n2"})
+    equal({x["connectionId"] for x in t.records("&resourceType=filler&limit=9")}, {None})
+
+    south({"id": "n0", "name": "Same 0"})	# says nothing new
+    south({"id": "n1", "name": "Now of the South"})
+    answer = t.api("POST", "/records/import?resourceType=%s&providerType=custom_webhook" % kind,
+                   "external_id,name\ns2,By a file\n".encode(), {"Content-Type": "text/csv"}).json()
+    wait_until_none(lambda: 1 - t.get("/imports/" + answer["importId"])["updated"], 30, "the file")
+    for _ in range(2):
+        agree(north, {"n0", "n2"})
+        agree(south, {"n1", "s0", "s1", "s2"})
+        indexed(t)
+    agree("01900000-0000-7000-8000-000000000000", set())
+    problem(t.api("GET", "/records?connectionId=x"), 422, field="connectionId")
+
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    page = b.get("/admin/records?connectionId=" + ids[north])
+    for text in ("Shop North", "Same 2", 'name="connectionId"'):
+        has(page.text, text)
+    true("Now of the South" not in page.text and "do not say which" not in page.text, page.text)
+    has(page.text, '<option value="%s" selected>' % ids[north])
+    has(b.get("/admin/records/" + row["id"]).text, "Shop South")
+    asked = b.post("/admin/records/bulk", {"action": "delete", "scope": "all", "query": "connectionId=" + ids[north]})
+    has(asked.text, "Shop North")
+    view = t.api("POST", "/views", {"name": "North", "query": {"connectionId": ids[north]}})
+    equal(view.status, 201, view)
+    page = b.get("/admin/records")
+    [link] = [x for x in map(html.unescape, re.findall(r'href="([^"]*)"', page.text)) if view.json()["id"] in x]
+    equal(urllib.parse.parse_qs(link.split("?")[1])["connectionId"], [ids[north]])
+
+    equal(t.api("DELETE", "/connections/" + ids[north]).status, 204)
+    agree(north, {"n0", "n2"})			# they came by it, though it is gone
+    has(b.get("/admin/records?connectionId=" + ids[north]).text, "a connection that is gone")
+
+    here().sql("UPDATE schema_migrations SET applied_at = applied_at + 86400000000 WHERE version = 50")
+    try:
+        has(b.get("/admin/records?connectionId=" + ids[south]).text, "do not say which connection they came by")
+    finally:
+        here().sql("UPDATE schema_migrations SET applied_at = applied_at - 86400000000 WHERE version = 50")
+
+
 # ---- against a model -----------------------------------------------------------------------------
 WORDS = "alpha Beta gämma δέλτα Straße ÉPÉE omega mia ole blue red-green x_y it's a b 77 4711 2026 8.5 v2 #9".split()
 KEYS = ["a", "b", "c.d", "list", "tag", "n", "ok", "été", "x[0]"]

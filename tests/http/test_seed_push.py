@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """CRM Push as its page for customers tells it, sentence by sentence: each test's name is what is read there."""
 # The usual build alone: a product and many answers.
+import html
 import json
+import re
 import time
 
 from crm import Crm
-from harness import Browser, Instance, equal, has, run, test, true, wait_until
+from harness import Browser, Instance, equal, has, problem, run, test, true, wait_until
 from peer import Peer
 from played import token
 from tenant import CustomWebhook, Tenant, unique
@@ -253,6 +255,47 @@ def _():
         answer = t.api("POST", "/crm/push/" + lead["id"]).json()
         equal((answer["success"], {r["name"]: r["status"] for r in answer["results"]}),
               (True, {"One": "skipped", "Two": "skipped", "No": "failed"}))
+
+
+@test("a lead that comes back from the CRM that it was sent to is a record there, and no second lead")
+def _():
+    t = Tenant(product)
+    hook = source(t)
+    to = salesforce(t)
+    lead = arrive(t, hook)
+    [there] = [d["externalId"] for d in lead["destinations"]]
+    seen = "/records?resourceType=lead&search=" + lead["email"]
+
+    def back():
+        t.api("POST", "/connections/%s/polls/leads/run" % to)
+        return [r for r in t.get(seen)["data"] if r["externalId"] == there]
+    [copy] = wait_until(back, 30, "the lead comes back")
+    equal((copy["providerType"], copy["leadId"], copy["connectionId"]), ("salesforce", None, to))
+    equal(len(t.get(seen)["data"]), 2)
+    for more in ("", "&sort=updatedAt", "&limit=1", "&source=webhook&copies=none"):
+        equal([r["leadId"] for r in t.get(seen + "&copies=none" + more)["data"]], [lead["id"]], more)
+    equal([x["id"] for x in t.get("/leads?search=" + lead["email"])["data"]], [lead["id"]])
+    b = Browser(product)
+    b.sign_in(t.account.email, t.account.password)
+    for address in ("/admin/leads?search=" + lead["email"], "/admin/leads", "/admin/leads?sort=updatedAt&limit=100",
+                    "/admin/leads?status=success"):
+        page = b.get(address)
+        equal(page.status, 200)
+        true("/admin/records/" + copy["id"] not in page.text, address)
+        equal(page.text.count('href="/admin/leads/%s"' % lead["id"]), 1, address)
+        true("copies" not in page.text.split('class="find"')[1].split("</form>")[0], "it is no filter that people set")
+    has(b.get("/admin/records?resourceType=lead&search=" + lead["email"]).text, "/admin/records/" + copy["id"])
+    page = b.get("/admin/leads?search=" + lead["email"]).text
+    [export] = [x for x in map(html.unescape, re.findall(r'href="([^"]*)"', page)) if x.endswith("format=csv")]
+    has(b.get(export).text, lead["email"])
+    true(there not in b.get(export).text, "nor in what is exported")
+    count = t.api("POST", "/records/replay", {"dryRun": True, "filter": {
+        "resourceType": "lead", "search": lead["email"], "copies": "none"}}).json()["count"]
+    equal(count, 1)
+    problem(t.api("GET", "/records?copies=all"), 422, field="copies")
+    # what it was made of is gone: there it is a record like any other
+    equal(t.api("DELETE", "/leads/" + lead["id"]).status, 204)
+    equal([r["id"] for r in t.get(seen + "&copies=none")["data"]], [copy["id"]])
 
 
 run()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The settings, and what a person changes of their own: zones, keys, people, second factor, sessions, audit log."""
+import collections
 import csv
 import datetime
 import hashlib
@@ -102,6 +103,13 @@ def audit(made, action):
                       " ORDER BY id" % (row_id(made.id), action))
 
 
+def recounted(made):
+    """Leads whose times were set by hand are counted as those are that were there before they were counted."""
+    text = open(os.path.join(SRC, "db", "migrations", "0052-lead-counts.sql")).read()
+    here().sql("DELETE FROM lead_counts WHERE account_id = %s;" % row_id(made.id) + text[text.index("INSERT INTO"):].replace(
+        "WHERE", "WHERE account_id = %s AND" % row_id(made.id)))
+
+
 # ---- time ----------------------------------------------------------------------------------------
 @test("times are shown in the account's zone, or a person's own, and its days are the account's")
 def _():
@@ -114,6 +122,7 @@ def _():
     ids = [r[0] for r in here().sql("SELECT HEX(id) FROM leads WHERE account_id = %s" % row_id(made.id))]
     here().sql("".join("UPDATE leads SET received_at = %d WHERE id = UNHEX('%s');" % ((now - i * 3600 - 1800) * 1e6, id_)
                        for i, id_ in enumerate(ids)))
+    recounted(made)
     for zone in ("Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu"):
         equal(flashed(b, send(b, "/account", name="Zones", zone=zone)), "Saved.")
         local = datetime.datetime.fromtimestamp(now, zoneinfo.ZoneInfo(zone))
@@ -122,6 +131,12 @@ def _():
         text = b.get("/admin/dashboard").text
         true(re.search(r"<small>Leads today</small><b>%d</b>" % today, text), (zone, today, text[:6000]))
         has(text, "Times in %s, UTC" % zone)
+        wanted = collections.Counter(datetime.datetime.fromtimestamp(now - i * 3600 - 1800, zoneinfo.ZoneInfo(zone))
+                                     .date().isoformat() for i in range(48))
+        text = b.get("/admin/leads").text
+        found = {d: int(n) for d, n in re.findall(r"<tr><td>(\d{4}-\d\d-\d\d)</td><td class=\"num\">(\d+)</td></tr>", text)}
+        equal(({d: n for d, n in found.items() if n}, len(found)), (dict(wanted), 30), zone)
+        has(text, "48 leads")
     equal(flashed(b, send(b, "/profile", name="Zoë", email=made.email, zone="Europe/Berlin")), "Saved.")
     text = b.get("/admin/dashboard").text
     has(text, "Times in Europe/Berlin, UTC+")
@@ -135,7 +150,6 @@ def _():
     has(b.get("/admin/dashboard").text, "Times in Asia/Kathmandu, UTC+5:45<")
     rows = [json.loads(r[2]) for r in audit(made, "account.update")]
     equal(rows[0], {"name": "Zones", "before": {"zone": "UTC"}, "after": {"zone": "Pacific/Kiritimati"}})
-    has(b.get("/admin/leads").text, "Days of UTC: ")
 
 
 # ---- who may -------------------------------------------------------------------------------------

@@ -18,11 +18,11 @@ OWNERS = {
               "record_field_totals record_field_progress record_retention record_moves views",
     "task": "tasks",
     "import": "import_errors",
-    "lead": "leads lead_rules lead_firsts",
+    "lead": "leads lead_rules lead_firsts lead_counts",
     "table": "user_tables table_rows table_cells table_counts",
     "delivery": "lead_delivery_attempts",
     "crm": "mappings mapping_versions mapping_fields route_counts lead_deliveries push_items "
-           "push_counts",
+           "push_counts lead_copies",
     "flow": "flows flow_versions flow_counts executions execution_steps execution_states "
             "flow_triggers execution_turns",
     "intake": "events event_keys polls erasures",
@@ -31,6 +31,7 @@ OWNERS = {
 # (room, table): why the room names a table of another.
 VISITORS = {
     ("record", "leads"): "a record of a lead is listed by the lead's fields and deleted with the lead",
+    ("record", "lead_copies"): "a record that is a lead which was pushed there is no second lead",
     ("lead", "records"): "a lead is searched by its record",
     ("crm", "leads"): "a delivery is shown with the lead that it delivers",
     ("crm", "accounts"): "a destination's leads of the day are counted by the days of the account's zone",

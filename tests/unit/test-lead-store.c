@@ -1,4 +1,6 @@
 /* Leads in the database: captured once, made ready once, texts that are too wide for a column. */
+#include "base/clock.h"
+#include "base/zone.h"
 #include "core-check.h"
 #include "lead/lead-internal.h"
 
@@ -370,10 +372,82 @@ static void gives_up_and_goes_again(void)
 	arena_free(d.a);
 }
 
+/* ---- by the day ---------------------------------------------------------------------------- */
+
+static void put_lead_at(
+    struct db *db, struct arena *a, struct uuid account, int i, int64_t at_us, const char *provider)
+{
+	char id[16];
+	struct err err = ERR_INIT;
+
+	snprintf(id, sizeof(id), "day-%d", i);
+	struct lead_capture twice[2] = {lead_of(account, id, "{}"), lead_of(account, id, "{}")};
+
+	for (int k = 0; k < 2; k++) {
+		twice[k].received_us = at_us;
+		twice[k].provider_type = str_from(provider);
+	}
+	CHECK(capture(db, a, twice, 2, &err) == 0);
+}
+
+static void counted_by_days_of_a_zone(void)
+{
+	static const struct {
+		int line;
+		const char *zone;
+		int year, month, day, hour, minute; /* UTC: the first moment of a day there */
+	} cases[] = {{__LINE__, "UTC", 2026, 3, 10, 0, 0},
+	    {__LINE__, "Asia/Kathmandu", 2026, 3, 9, 18, 15},    /* +5:45 */
+	    {__LINE__, "Asia/Kolkata", 2026, 3, 9, 18, 30},      /* +5:30 */
+	    {__LINE__, "Pacific/Chatham", 2026, 3, 9, 10, 15},   /* +13:45 */
+	    {__LINE__, "Europe/Berlin", 2026, 3, 28, 23, 0},     /* of 23 hours */
+	    {__LINE__, "Europe/Berlin", 2026, 10, 24, 22, 0},    /* of 25 */
+	    {__LINE__, "America/St_Johns", 2026, 3, 10, 2, 30}}; /* -2:30 */
+	struct db *db = test_db();
+	struct app app = {.db = db};
+
+	for (size_t i = 0; db != NULL && i < COUNT(cases); i++) {
+		const struct zone *zone = zone_find(str_from(cases[i].zone));
+		const struct civil c = {.year = cases[i].year,
+		    .month = cases[i].month,
+		    .day = cases[i].day,
+		    .hour = cases[i].hour,
+		    .minute = cases[i].minute};
+		const int64_t begin = clock_civil_us(&c), end = zone_day_us(zone, begin, 1);
+		const int64_t at[] = {begin - 1, begin, begin + SECOND_US, end - 1, end};
+		struct uuid account = uuid_new();
+		struct arena *a = arena_new();
+		struct err err = ERR_INIT;
+		struct lead_day *days;
+		int64_t of[3] = {0};
+		size_t n;
+
+		for (size_t k = 0; k < COUNT(at); k++)
+			put_lead_at(
+			    db, a, account, (int)k, at[k], k == 1 ? "google_ads" : "meta_lead_ads");
+		CHECK_AT(cases[i].line,
+		    lead_days(&app, a, &account, zone, end, 3, &days, &n, &err) == 0);
+		for (size_t k = 0; k < n; k++)
+			of[days[k].day] += days[k].leads;
+		CHECK_AT(cases[i].line, of[0] == 1 && of[1] == 3 && of[2] == 1);
+		struct uuid id;
+		CHECK_AT(cases[i].line,
+		    lead_erase(&app, a, &account, STR("google_ads"), STR("day-1"), &id, &err) == 1);
+		CHECK_AT(cases[i].line,
+		    lead_days(&app, a, &account, zone, end, 2, &days, &n, &err) == 0);
+		of[0] = of[1] = 0;
+		for (size_t k = 0; k < n; k++)
+			of[days[k].day] += days[k].leads;
+		CHECK_AT(cases[i].line, of[0] == 2 && of[1] == 1);
+		arena_free(a);
+	}
+}
+
 void suite_lead_store(void)
 {
 	ADD_TESTS("lead_store", {"captured once", captured_once},
 	    {"several at once", several_at_once}, {"texts wider than their columns", wide_texts},
 	    {"ready once", ready_once}, {"ready together", ready_together},
-	    {"gives up and goes again", gives_up_and_goes_again});
+	    {"gives up and goes again", gives_up_and_goes_again},
+	    {"counted by the days of a zone", counted_by_days_of_a_zone});
 }

@@ -22,6 +22,7 @@ static struct record_row row_of(struct arena *a, bool is_full)
 	if (is_full) {
 		row.provider_updated_us = INT64_C(1600000000000000);
 		memset(row.lead_id.b, 0x22, sizeof(row.lead_id.b));
+		memset(row.connection_id.b, 0x33, sizeof(row.connection_id.b));
 	}
 	return row;
 }
@@ -40,11 +41,12 @@ static void both_are_the_same(void)
 		record_json_write(b, &row);
 		read = json_parse(a, (struct str){b->p, b->len}, NULL);
 		REQUIRE(made != NULL && read != NULL && written != NULL);
-		CHECK(json_object_size(made) == 10);
+		CHECK(json_object_size(made) == 11);
 		CHECK(str_eq(json_text(a, made), json_text(a, read)));
 		CHECK(str_eq(
 		    json_text(a, made), json_text(a, json_parse(a, json_text(a, written), NULL))));
 		CHECK(json_is_null(json_object_get(made, "leadId")) == (is_full == 0));
+		CHECK(json_is_null(json_object_get(made, "connectionId")) == (is_full == 0));
 		CHECK(json_is_null(json_object_get(made, "providerUpdatedAt")) == (is_full == 0));
 	}
 	arena_free(a);

@@ -847,6 +847,47 @@ static void many_writers(void)
 	arena_free(a);
 }
 
+/* ---- the connection ---------------------------------------------------------------------- */
+
+static int64_t came_by(struct db *db, struct uuid account, struct uuid connection)
+{
+	return NUMBER_OF(db,
+	    "SELECT COUNT(*) FROM records WHERE account_id = ? AND connection_id <=> ?",
+	    db_uuid(&account), db_uuid_or_null(&connection));
+}
+
+static void keeps_its_connection(void)
+{
+	struct db *db = test_db();
+	struct arena *a;
+	const struct uuid account = uuid_new(), none = {{0}}, one = uuid_new(), two = uuid_new();
+	const struct {
+		int line;
+		const char *data;
+		struct uuid by, then;
+		enum record_outcome outcome;
+	} steps[] = {{__LINE__, "{\"a\":1}", none, none, RECORD_CREATED},
+	    {__LINE__, "{\"a\":1}", one, none, RECORD_UNCHANGED}, /* which is written nowhere */
+	    {__LINE__, "{\"a\":2}", one, one, RECORD_UPDATED},
+	    {__LINE__, "{\"a\":2}", two, one, RECORD_UNCHANGED},
+	    {__LINE__, "{\"a\":3}", none, one, RECORD_UPDATED}, /* by a file, or a flow */
+	    {__LINE__, "{\"a\":4}", two, two, RECORD_UPDATED}};
+	struct err err = ERR_INIT;
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		struct record_item it = item(account, "x", steps[i].data, 0);
+
+		it.connection_id = steps[i].by;
+		CHECK_AT(steps[i].line, store(db, a, &it, 1, &err) == 0);
+		CHECK_AT(steps[i].line, it.outcome == steps[i].outcome);
+		CHECK_AT(steps[i].line, came_by(db, account, steps[i].then) == 1);
+	}
+	arena_free(a);
+}
+
 void suite_record_upsert(void)
 {
 	ADD_TESTS("record_upsert", {"outcomes", outcomes}, {"rows of history", history_rows},
@@ -856,6 +897,7 @@ void suite_record_upsert(void)
 	    {"too large", too_large}, {"every order ends the same", every_order_ends_the_same},
 	    {"late among payloads without a time", late_among_timeless},
 	    {"times to come", times_to_come}, {"what comes late fills", fills},
+	    {"the connection that it last came by", keeps_its_connection},
 	    {"random histories agree with the model", random_histories},
 	    {"two insert at once", two_insert_at_once}, {"sixteen writers", many_writers});
 }

@@ -1,0 +1,129 @@
+/* SQL of lead_counts: how many leads came when, kept as they are captured and erased, so that no
+ * page counts leads. By the quarter of an hour, at which days begin in any zone. Each process
+ * counts in one of a few slots, so that two seldom wait for the same row, and rows of one statement
+ * come in the order of the key. What polls and files bring has slots of its own: their transactions
+ * are long, and a webhook must not wait for them. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/zone.h"
+#include "lead/lead-internal.h"
+#include "record/record.h"
+
+#define QUARTER_US (15 * 60 * SECOND_US)
+#define SLOTS 8
+#define ERASED_SLOT "16" /* of those that are taken off, behind those of both kinds */
+#define VALUES 5
+#define KEPT_US (100 * DAY_US)
+#define PURGE_STEP 2000
+
+DB_STMT_ROWS(lead_counts_add,
+    "INSERT INTO lead_counts (account_id, at, provider_type, slot, leads) VALUES ", "(?,?,?,?,?)",
+    " ON DUPLICATE KEY UPDATE leads = leads + VALUES(leads)");
+DB_STMT(lead_counts_take,
+    "INSERT INTO lead_counts (account_id, at, provider_type, slot, leads)"
+    " SELECT account_id, received_at - received_at % 900000000, provider_type, " ERASED_SLOT ", -1"
+    " FROM leads WHERE account_id = ? AND id = ?"
+    " ON DUPLICATE KEY UPDATE lead_counts.leads = lead_counts.leads - 1");
+DB_STMT(lead_counts_since, "SELECT at, provider_type, SUM(leads) FROM lead_counts"
+			   " WHERE account_id = ? AND at >= ? AND at < ? GROUP BY at, provider_type"
+			   " ORDER BY at");
+enum { COUNTED_AT, COUNTED_PROVIDER, COUNTED_LEADS };
+DB_STMT(lead_counts_purge, "DELETE FROM lead_counts WHERE at < ? LIMIT ?");
+
+static int64_t slot_of(const struct lead_capture *l)
+{
+	const bool is_live = l->source != NULL && strcmp(l->source, RECORD_SOURCE_WEBHOOK) == 0;
+
+	return getpid() % SLOTS + (is_live ? 0 : SLOTS);
+}
+
+static int64_t quarter_of(int64_t at_us)
+{
+	return at_us - at_us % QUARTER_US;
+}
+
+static int capture_compare(const void *x, const void *y)
+{
+	const struct lead_capture *a = *(const struct lead_capture *const *)x,
+				  *b = *(const struct lead_capture *const *)y;
+	int64_t at_a = quarter_of(a->received_us), at_b = quarter_of(b->received_us);
+	struct str of_a = a->provider_type, of_b = b->provider_type;
+	int order = memcmp(&a->account_id, &b->account_id, sizeof(a->account_id));
+
+	if (order == 0)
+		order = (at_a > at_b) - (at_a < at_b);
+	if (order == 0)
+		order = memcmp(of_a.p, of_b.p, of_a.n < of_b.n ? of_a.n : of_b.n);
+	return order != 0 ? order : (of_a.n > of_b.n) - (of_a.n < of_b.n);
+}
+
+int lead_counts_add_new(
+    struct db *db, struct arena *a, const struct lead_capture *leads, size_t n, struct err *err)
+{
+	const struct lead_capture **v = arena_array(a, n + 1, sizeof(*v));
+	struct db_val *vals = arena_alloc(a, (n + 1) * VALUES * sizeof(*vals));
+	size_t count = 0, rows = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (leads[i].is_new)
+			v[count++] = &leads[i];
+	if (count == 0)
+		return 0;
+	qsort(v, count, sizeof(*v), capture_compare);
+	for (size_t i = 0, same; i < count; i += same) {
+		for (same = 1; i + same < count && capture_compare(&v[i], &v[i + same]) == 0;)
+			same++;
+		struct db_val row[VALUES] = {db_uuid(&v[i]->account_id),
+		    db_int(quarter_of(v[i]->received_us)), db_strn(v[i]->provider_type),
+		    db_int(slot_of(v[i])), db_int((int64_t)same)};
+
+		memcpy(vals + VALUES * rows++, row, sizeof(row));
+	}
+	return db_exec_rows(db, &lead_counts_add, NULL, 0, vals, rows, VALUES, NULL, err);
+}
+
+int lead_counts_take_off(
+    struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err)
+{
+	return db_exec(db, &lead_counts_take, DB_VALS(db_uuid(account_id), db_uuid(id)), NULL, err);
+}
+
+int lead_days(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct zone *zone, int64_t now_us, size_t ndays, struct lead_day **out, size_t *n,
+    struct err *err)
+{
+	int64_t *begins = arena_array(a, ndays + 1, sizeof(*begins));
+	struct db_rows rows;
+	size_t day = 0;
+
+	for (size_t i = 0; i <= ndays; i++)
+		begins[i] = zone_day_us(zone, now_us, (int)i - (int)ndays + 1);
+	if (db_query(app->db, a, &lead_counts_since,
+		DB_VALS(db_uuid(account_id), db_int(begins[0]), db_int(begins[ndays])), &rows,
+		err) == -1)
+		return -1;
+	*n = rows.count;
+	*out = arena_array(a, rows.count + 1, sizeof(**out));
+	for (size_t i = 0; i < rows.count; i++) {
+		const int64_t at_us = db_get_int(&rows, i, COUNTED_AT);
+
+		while (day + 1 < ndays && at_us >= begins[day + 1])
+			day++;
+		(*out)[i] = (struct lead_day){db_get_text(&rows, i, COUNTED_PROVIDER), day,
+		    db_get_int(&rows, i, COUNTED_LEADS)};
+	}
+	return 0;
+}
+
+int lead_counts_forget(struct app *app, struct err *err)
+{
+	uint64_t n = 0;
+
+	if (db_exec(app->db, &lead_counts_purge,
+		DB_VALS(db_int(clock_now_us() - KEPT_US), db_int(PURGE_STEP)), &n, err) == -1)
+		return -1;
+	return n == PURGE_STEP;
+}
