@@ -79,17 +79,25 @@ DB_STMT(window_end_oldest, END_HEAD ALL END_OLDEST);
 DB_STMT(window_end_type_newest, END_HEAD OF_TYPE END_NEWEST);
 DB_STMT(window_end_type_oldest, END_HEAD OF_TYPE END_OLDEST);
 
+#define FOUND_NEWEST                                                                               \
+	" AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"          \
+	" ORDER BY r.updated_at DESC, r.id DESC LIMIT ?"
+#define FOUND_OLDEST                                                                               \
+	" AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"           \
+	" ORDER BY r.updated_at, r.id LIMIT ?"
 #define INDEXED                                                                                    \
 	SEARCH_LIMITED SEARCH_COLUMNS                                                              \
 	    " FROM " SEARCH_INDEXED                                                                \
 	    " k STRAIGHT_JOIN records r ON r.id = k.record_id" SEARCHED("k.record_id") RECORD_LEAD \
 	    " WHERE r.account_id = ? AND" OF_LEAD SEARCH_FITS
-DB_STMT(search_index_newest,
-    INDEXED " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
-	    " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
-DB_STMT(search_index_oldest,
-    INDEXED " AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"
-	    " ORDER BY r.updated_at, r.id LIMIT ?");
+DB_STMT(search_index_newest, INDEXED FOUND_NEWEST);
+DB_STMT(search_index_oldest, INDEXED FOUND_OLDEST);
+/* The places alone: words and payloads, which may be long, are not touched. */
+#define PLACES                                                                                     \
+	SEARCH_LIMITED "r.updated_at, r.id FROM " SEARCH_INDEXED                                   \
+		       " k STRAIGHT_JOIN records r ON r.id = k.record_id WHERE r.account_id = ?"
+DB_STMT(index_end_newest, PLACES FOUND_NEWEST " OFFSET ?");
+DB_STMT(index_end_oldest, PLACES FOUND_OLDEST " OFFSET ?");
 DB_STMT(search_waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM record_search_queue"
 			" FORCE INDEX (record_search_queue_account)"
 			" WHERE account_id = ? LIMIT 501) w");
@@ -334,13 +342,21 @@ static size_t search_fits_values(const struct record_searching *s, struct db_val
 	return 5 + search_terms_values(&s->terms, v + 5);
 }
 
-/* Where the window that begins at s->at ends. Its end is read before the window is looked through:
+/* Where the window that begins at s->at, or what the index finds in it, ends. A window's end is read before the window is looked through:
  * others write meanwhile, and what they put into it or take out of it would move the end. */
 struct window_end {
 	int64_t at_us;
 	struct uuid id;
 	bool is_last; /* it takes all that is left, and has no end */
 };
+
+static struct window_end window_end_of(const struct db_rows *rows)
+{
+	if (rows->count == 0)
+		return (struct window_end){.is_last = true};
+	return (struct window_end){
+	    .at_us = db_get_int(rows, 0, END_UPDATED), .id = db_get_uuid(rows, 0, END_ID)};
+}
 
 static int window_find_end(
     const struct record_searching *s, struct window_end *out, struct err *err)
@@ -350,15 +366,10 @@ static int window_find_end(
 	struct db_val v[8];
 	struct db_rows rows;
 	size_t n = search_window_values(s, s->at.to_us, s->pace.window - 1, v);
-	int found = db_row(s->app->db, s->a, search_pick_stmt(s, statements), v, n, &rows, err);
 
-	if (found == -1)
+	if (db_row(s->app->db, s->a, search_pick_stmt(s, statements), v, n, &rows, err) == -1)
 		return -1;
-	*out = (struct window_end){.is_last = found == 0};
-	if (found == 1) {
-		out->at_us = db_get_int(&rows, 0, END_UPDATED);
-		out->id = db_get_uuid(&rows, 0, END_ID);
-	}
+	*out = window_end_of(&rows);
 	return 0;
 }
 
@@ -376,6 +387,17 @@ static bool row_is_behind(const struct record_searching *s, const struct window_
 static int64_t window_scanned_to(const struct record_searching *s, const struct window_end *end)
 {
 	return end->is_last ? s->at.to_us : end->at_us + s->slice->s.is_ascending;
+}
+
+/* Without those behind the end, which stand at its very time or have come since. */
+static bool rows_end_at(
+    const struct record_searching *s, const struct window_end *end, struct db_rows *rows)
+{
+	size_t before = rows->count;
+
+	while (!end->is_last && rows->count > 0 && row_is_behind(s, end, rows, rows->count - 1))
+		rows->count--;
+	return rows->count < before;
 }
 
 /* Looks through the window that begins at s->at: *found counts its matches. Moves behind it, or
@@ -397,10 +419,7 @@ static int window_scan(
 	if (db_query(s->app->db, s->a, search_pick_stmt(s, statements), v, n, &rows, err) == -1)
 		return -1;
 	is_cut = rows.count == (size_t)s->pace.most;
-	while (!end->is_last && rows.count > 0 && row_is_behind(s, end, &rows, rows.count - 1)) {
-		rows.count--;
-		is_cut = false;
-	}
+	is_cut = !rows_end_at(s, end, &rows) && is_cut;
 	*found = rows.count;
 	end->is_last = end->is_last && !is_cut;
 	if (is_cut)
@@ -508,56 +527,93 @@ int search_match_text(struct app *app, struct arena *a, const struct uuid *accou
 	return 0;
 }
 
-/* At most `most` of them, in their order. */
-static int index_query(struct record_searching *s, const char *match, size_t most,
-    struct db_rows *rows, struct err *err)
+static size_t index_range_values(const struct record_searching *s, int64_t to_us, struct db_val *v)
 {
-	struct db_val v[14 + SEARCH_VALUES];
+	v[0] = v[1] = db_int(s->at.from_us);
+	v[2] = db_uuid(&s->at.from_id);
+	v[3] = db_int(to_us);
+	return 4;
+}
+
+/* Where the last of the next `most` stands that the index finds. */
+static int index_find_end(struct record_searching *s, const char *match, size_t most,
+    struct window_end *out, struct err *err)
+{
+	struct db_val v[9] = {
+	    db_str(match), db_uuid(&s->f->account_id), db_uuid(&s->f->account_id)};
+	size_t n = 3 + index_range_values(s, s->at.to_us, v + 3);
+	struct db_rows rows;
+
+	v[n++] = db_int(1);
+	v[n++] = db_int((int64_t)most - 1);
+	if (db_row(s->app->db, s->a,
+		s->slice->s.is_ascending ? &index_end_oldest : &index_end_newest, v, n, &rows,
+		err) == -1)
+		return -1;
+	*out = window_end_of(&rows);
+	return 0;
+}
+
+/* Those up to there that fit, in their order; more may stand at its very time. */
+static int index_query(struct record_searching *s, const char *match, const struct window_end *end,
+    size_t most, struct db_rows *rows, struct err *err)
+{
+	struct db_val v[13 + SEARCH_VALUES];
 	size_t n = 0;
 
 	v[n++] = db_str(match);
 	for (int i = 0; i < 3; i++)
 		v[n++] = db_uuid(&s->f->account_id);
 	n += search_fits_values(s, v + n);
-	v[n++] = db_int(s->at.from_us);
-	v[n++] = db_int(s->at.from_us);
-	v[n++] = db_uuid(&s->at.from_id);
-	v[n++] = db_int(s->at.to_us);
+	n += index_range_values(s, window_scanned_to(s, end), v + n);
 	v[n++] = db_int((int64_t)most);
 	return db_query(s->app->db, s->a,
 	    s->slice->s.is_ascending ? &search_index_oldest : &search_index_newest, v, n, rows,
 	    err);
 }
 
+/* The next `most` that the index finds behind s->at, and moves behind them. *end is the last of
+ * them. 1 the page is full, 0 there is room, -1. */
+static int index_take(struct record_searching *s, const char *match, size_t most,
+    struct window_end *end, struct err *err)
+{
+	struct db_rows rows;
+
+	if (index_find_end(s, match, most, end, err) == -1 ||
+	    index_query(s, match, end, most, &rows, err) == -1)
+		return -1;
+	if (rows.count == most)
+		*end = (struct window_end){db_get_int(&rows, most - 1, RECORD_ROW_UPDATED),
+		    db_get_uuid(&rows, most - 1, RECORD_ROW_ID), false};
+	rows_end_at(s, end, &rows);
+	if (!end->is_last)
+		search_move_to(s, end->at_us, end->id);
+	return search_take_rows(s, &rows, err);
+}
+
 /* All that match behind s->at, by the index: 1 the page is full or complete, 0 it could not tell in
- * its time, -1. */
+ * its time, -1. It is asked for the places first, and for what stands up to the last of them then:
+ * the words of one record may be as long as a book, and those behind the page are not read. */
 static int index_ask(struct record_searching *s, struct err *err)
 {
+	struct window_end end = {.is_last = false};
 	struct err e = ERR_INIT;
-	struct db_rows rows;
 	const char *match;
-	size_t most = search_index_first(search_rows_wanted(s)), asked;
-	int rc;
+	size_t most = search_index_first(search_rows_wanted(s));
+	int rc = 0;
 
 	if (search_match_text(s->app, s->a, &s->f->account_id, &s->terms, &s->pace, &match, err) ==
 	    -1)
 		return -1;
 	if (match == NULL)
 		return 0;
-	do {
-		asked = most;
-		most = SEARCH_CANDIDATES;
-		if (index_query(s, match, asked, &rows, &e) == -1) {
-			if (e.code == ERR_TIMEOUT)
-				return 0;
-			return err_set(err, e.code, "%s", e.msg);
-		}
-		if (rows.count > 0)
-			search_move_to(s, db_get_int(&rows, rows.count - 1, RECORD_ROW_UPDATED),
-			    db_get_uuid(&rows, rows.count - 1, RECORD_ROW_ID));
-		rc = search_take_rows(s, &rows, err);
-	} while (rc == 0 && rows.count == asked);
-	return rc == -1 ? -1 : 1;
+	for (; rc == 0 && !end.is_last && !search_pace_is_over(&s->pace); most = SEARCH_CANDIDATES)
+		rc = index_take(s, match, most, &end, &e);
+	if (rc == -1 && e.code == ERR_TIMEOUT)
+		return 0;
+	if (rc == -1)
+		return err_set(err, e.code, "%s", e.msg);
+	return rc == 1 || end.is_last;
 }
 
 /* ---- both ---------------------------------------------------------------------------------- */
