@@ -18,6 +18,7 @@
 #define KEYS_INLINE 48                     /* members sorted without an allocation */
 #define SCRATCH_KEEP (1u << 20)            /* a larger write buffer is given back */
 #define REPLACEMENT "\xEF\xBF\xBD"         /* U+FFFD */
+#define WEIGHT_OF_BYTE 64                  /* what values take for a byte of JSON, at worst */
 #define KEPT_MORE 8                        /* bytes that keeping a number's text adds to the JSON */
 
 static void json_release(void *value)
@@ -130,6 +131,20 @@ static struct text_scan_found text_scan(struct str s, struct buf *b)
 	return found;
 }
 
+size_t json_count_values(struct str text)
+{
+	bool has_nul = false;
+	size_t n = 1, i = 0;
+
+	while (i < text.n) {
+		char c = text.p[i];
+
+		n += c == ',' || c == ':' || c == '[' || c == '{';
+		i = c == '"' ? string_skip(text, i, &has_nul) : i + 1;
+	}
+	return n;
+}
+
 /* The parser's complaints in our words: its own quote the input, and name its options. */
 static const char *parse_words(const json_error_t *e)
 {
@@ -182,6 +197,7 @@ static json_t *text_load(struct arena *a, struct str text, const struct text_sca
 	} else {
 		value = json_loadb(text.p ? text.p : "", text.n, flags, e);
 	}
+	arena_note_outside(a, WEIGHT_OF_BYTE * text.n);
 	return value ? json_own(a, value) : NULL;
 }
 

@@ -50,6 +50,8 @@ json_t *json_parse_lenient(struct arena *a, struct str text, unsigned *repairs, 
 /* The same of at most so many bytes, which may be more: for who has asked for as much. */
 json_t *json_parse_large(
     struct arena *a, struct str text, size_t most, unsigned *repairs, struct err *err);
+/* About how many values a text has that need be no JSON: a look at it, without parsing it. */
+size_t json_count_values(struct str text);
 /* What was put right, for people: "a byte-order mark fell; …". NULL: nothing. */
 const char *json_repairs_text(struct arena *a, unsigned repairs);
 /* The same for text that json_text wrote and that was stored: the limits for strangers do not
