@@ -256,8 +256,8 @@ void arena_on_free(struct arena *a, void (*destroy)(void *), void *object)
 	a->destructors = d;
 }
 
-/* A large array has a block of its own, which is given back: else doubling would keep as much again.
- */
+/* A large array has a block of its own, which is given back: else doubling would keep as much
+ * again. */
 static void block_free_of(struct arena *a, const void *data)
 {
 	for (struct arena_block **at = &a->first->next; *at; at = &(*at)->next) {

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json-repair.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/number.h"
 #include "base/oom.h"
 
@@ -307,6 +308,13 @@ const char *json_repairs_text(struct arena *a, unsigned repairs)
 	return text;
 }
 
+static bool stored_is_forgiven;
+
+void json_forgive_stored(bool is_forgiven)
+{
+	stored_is_forgiven = is_forgiven;
+}
+
 json_t *json_parse_stored(struct arena *a, struct str text, struct err *err)
 {
 	const struct text_scan_found found = text_scan(text, NULL);
@@ -314,6 +322,11 @@ json_t *json_parse_stored(struct arena *a, struct str text, struct err *err)
 	json_error_t e;
 	json_t *value = text_load(a, text, &found, JSON_REJECT_DUPLICATES, &e);
 
+	if (!value && stored_is_forgiven) {
+		parse_fail(&words, &e);
+		log_warn("json.forgiven", LOG_ERR(&words));
+		return json_own(a, json_object());
+	}
 	if (!value) {
 		parse_fail(&words, &e);
 		err_set(err, ERR_INTERNAL, "stored %s", words.msg);

@@ -100,8 +100,7 @@ static int event_go_on(struct db *db, void *arg, struct err *err)
 	return job_reschedule(db, j, clock_now_us(), j->args, err);
 }
 
-static int event_process_some(
-    struct job *j, struct arena *a, bool is_only_new, struct err *err)
+static int event_process_some(struct job *j, struct arena *a, bool is_only_new, struct err *err)
 {
 	struct stored_event e;
 	struct connection *c = NULL;

@@ -206,7 +206,8 @@ static bool intake_parse(struct intake_request *in)
 
 	if (!in->is_verified && webhook_count_values(in->provider, &in->hook) > STRANGER_VALUES) {
 		res_problem(r, 413,
-		    "The body has more than %u values, which is too much for one that is not verified yet",
+		    "The body has more than %u values, which is too much for one that is not "
+		    "verified yet",
 		    STRANGER_VALUES);
 		return false;
 	}

@@ -105,9 +105,9 @@ struct items_found {
 	const struct loops *loops; /* of the rule at hand */
 	const struct cond *ignoring;
 	struct map *elements; /* struct element by address: those that a rule is for */
-	bool is_nested;       /* a rule has a loop within a loop: only then others' elements count */
-	size_t base;          /* where those of this rule's group begin */
-	size_t at;            /* the one at hand, counted from 1 */
+	bool is_nested; /* a rule has a loop within a loop: only then others' elements count */
+	size_t base;    /* where those of this rule's group begin */
+	size_t at;      /* the one at hand, counted from 1 */
 	const char *nothing;
 	bool is_nothing_normal;
 };
