@@ -1,10 +1,14 @@
 #include "base/arena.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "base/asan.h"
 #include "base/limits.h"
@@ -12,6 +16,7 @@
 
 #define ALIGN alignof(max_align_t)
 #define BLOCKS_KEPT 32 /* a MiB at most */
+#define GIVE_BACK_FROM (16u << 20)
 
 struct arena_block {
 	struct arena_block *next;
@@ -29,7 +34,7 @@ struct arena {
 	struct arena_block *first;   /* kept by a reset */
 	struct arena_block *current; /* has the free room; blocks are linked from first on */
 	struct arena_destructor *destructors; /* newest first */
-	size_t used;
+	size_t used, outside;
 };
 
 /* Blocks of the usual size that were freed, for the next arenas: a job's arena lives for
@@ -79,12 +84,24 @@ struct arena *arena_new(void)
 
 	a->first = a->current = block_new(LIMIT_ARENA_BLOCK);
 	a->destructors = NULL;
-	a->used = 0;
+	a->used = a->outside = 0;
 	return a;
+}
+
+/* What is freed stays with the allocator, in pages between those in use, and would for good: a
+ * process that all tenants share is then as large as the largest thing it ever did. */
+static void memory_give_back(void)
+{
+#ifdef __GLIBC__
+	if (mallinfo2().fordblks >= GIVE_BACK_FROM)
+		malloc_trim(0);
+#endif
 }
 
 void arena_reset(struct arena *a)
 {
+	bool is_large = a->used + a->outside >= GIVE_BACK_FROM;
+
 	/* Each is unlinked before it runs, so that one may register another. */
 	while (a->destructors) {
 		struct arena_destructor *d = a->destructors;
@@ -101,7 +118,9 @@ void arena_reset(struct arena *a)
 	asan_poison(a->first->data, a->first->cap);
 	a->first->used = 0;
 	a->current = a->first;
-	a->used = 0;
+	a->used = a->outside = 0;
+	if (is_large)
+		memory_give_back();
 }
 
 void arena_free(struct arena *a)
@@ -235,6 +254,43 @@ void arena_on_free(struct arena *a, void (*destroy)(void *), void *object)
 	d->destroy = destroy;
 	d->object = object;
 	a->destructors = d;
+}
+
+/* A large array has a block of its own, which is given back: else doubling would keep as much
+ * again. */
+static void block_free_of(struct arena *a, const void *data)
+{
+	for (struct arena_block **at = &a->first->next; *at; at = &(*at)->next) {
+		struct arena_block *b = *at;
+
+		if (b->data != data)
+			continue;
+		if (b->cap > LIMIT_ARENA_BLOCK && b != a->current) {
+			*at = b->next;
+			block_free(b);
+		}
+		return;
+	}
+}
+
+void *arena_grow(struct arena *a, void *old, size_t had, size_t n, size_t size)
+{
+	size_t total;
+	void *p;
+
+	if (__builtin_mul_overflow(n, size, &total))
+		oom_abort();
+	p = arena_alloc(a, total);
+	if (had)
+		memcpy(p, old, had * size);
+	if (had * size > LIMIT_ARENA_BLOCK)
+		block_free_of(a, old);
+	return p;
+}
+
+void arena_note_outside(struct arena *a, size_t bytes)
+{
+	a->outside += bytes;
 }
 
 size_t arena_used(const struct arena *a)

@@ -18,6 +18,8 @@ void arena_reset(struct arena *a);
 void *arena_alloc(struct arena *a, size_t size);
 void *arena_zalloc(struct arena *a, size_t size);
 void *arena_array(struct arena *a, size_t n, size_t size); /* zeroed, aborts on overflow */
+/* An array that had so many elements, as one with room for n, not cleared; the old one is gone. */
+void *arena_grow(struct arena *a, void *old, size_t had, size_t n, size_t size);
 void *arena_memdup(struct arena *a, const void *p, size_t n);
 char *arena_strdup(struct arena *a, const char *s);            /* NULL stays NULL */
 char *arena_strndup(struct arena *a, const char *s, size_t n); /* n bytes and a NUL */
@@ -26,6 +28,8 @@ char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));
 /* Runs destroy(object) when the arena is reset or freed: how foreign objects are owned. */
 void arena_on_free(struct arena *a, void (*destroy)(void *), void *object);
+/* So many bytes besides its own go with it: after large ones memory is given back to the system. */
+void arena_note_outside(struct arena *a, size_t bytes);
 /* Bytes handed out since the last reset. */
 size_t arena_used(const struct arena *a);
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json-repair.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/number.h"
 #include "base/oom.h"
 
@@ -18,6 +19,7 @@
 #define KEYS_INLINE 48                     /* members sorted without an allocation */
 #define SCRATCH_KEEP (1u << 20)            /* a larger write buffer is given back */
 #define REPLACEMENT "\xEF\xBF\xBD"         /* U+FFFD */
+#define WEIGHT_OF_BYTE 64                  /* what values take for a byte of JSON, at worst */
 #define KEPT_MORE 8                        /* bytes that keeping a number's text adds to the JSON */
 
 static void json_release(void *value)
@@ -130,6 +132,20 @@ static struct text_scan_found text_scan(struct str s, struct buf *b)
 	return found;
 }
 
+size_t json_count_values(struct str text)
+{
+	bool has_nul = false;
+	size_t n = 1, i = 0;
+
+	while (i < text.n) {
+		char c = text.p[i];
+
+		n += c == ',' || c == ':' || c == '[' || c == '{';
+		i = c == '"' ? string_skip(text, i, &has_nul) : i + 1;
+	}
+	return n;
+}
+
 /* The parser's complaints in our words: its own quote the input, and name its options. */
 static const char *parse_words(const json_error_t *e)
 {
@@ -182,6 +198,7 @@ static json_t *text_load(struct arena *a, struct str text, const struct text_sca
 	} else {
 		value = json_loadb(text.p ? text.p : "", text.n, flags, e);
 	}
+	arena_note_outside(a, WEIGHT_OF_BYTE * text.n);
 	return value ? json_own(a, value) : NULL;
 }
 
@@ -291,6 +308,13 @@ const char *json_repairs_text(struct arena *a, unsigned repairs)
 	return text;
 }
 
+static bool stored_is_forgiven;
+
+void json_forgive_stored(bool is_forgiven)
+{
+	stored_is_forgiven = is_forgiven;
+}
+
 json_t *json_parse_stored(struct arena *a, struct str text, struct err *err)
 {
 	const struct text_scan_found found = text_scan(text, NULL);
@@ -298,6 +322,11 @@ json_t *json_parse_stored(struct arena *a, struct str text, struct err *err)
 	json_error_t e;
 	json_t *value = text_load(a, text, &found, JSON_REJECT_DUPLICATES, &e);
 
+	if (!value && stored_is_forgiven) {
+		parse_fail(&words, &e);
+		log_warn("json.forgiven", LOG_ERR(&words));
+		return json_own(a, json_object());
+	}
 	if (!value) {
 		parse_fail(&words, &e);
 		err_set(err, ERR_INTERNAL, "stored %s", words.msg);

@@ -50,12 +50,17 @@ json_t *json_parse_lenient(struct arena *a, struct str text, unsigned *repairs, 
 /* The same of at most so many bytes, which may be more: for who has asked for as much. */
 json_t *json_parse_large(
     struct arena *a, struct str text, size_t most, unsigned *repairs, struct err *err);
+/* About how many values a text has that need be no JSON: a look at it, without parsing it. */
+size_t json_count_values(struct str text);
 /* What was put right, for people: "a byte-order mark fell; …". NULL: nothing. */
 const char *json_repairs_text(struct arena *a, unsigned repairs);
 /* The same for text that json_text wrote and that was stored: the limits for strangers do not
  * apply, since what was merged, or stands in a history, may be longer and deeper than what came.
  * NULL and ERR_INTERNAL: nobody's request is at fault. */
 json_t *json_parse_stored(struct arena *a, struct str text, struct err *err);
+/* From now on such text that cannot be read is an empty object, which the log tells: for who only
+ * removes what it is part of, since nothing may be there for good because it cannot be read. */
+void json_forgive_stored(bool is_forgiven);
 /* Such text as a value that is only written, as it stands: an answer passes on what is stored
  * without taking it apart. It has no members and no kind that means anything. NULL where a look
  * shows that it is not the whole of an object: json_parse_stored says why. */

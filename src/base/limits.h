@@ -10,6 +10,7 @@
 #define LIMIT_BODY_WEBHOOK_MOST (8u * 1024u * 1024u)
 #define LIMIT_BODY_JSON (1024u * 1024u) /* API body */
 #define LIMIT_BODY_FORM (256u * 1024u)  /* admin form */
+#define LIMIT_BODY_PUBLIC (16u * 1024u) /* JSON of whoever is not known yet */
 #define LIMIT_BODY_UPLOAD (4ull * 1024u * 1024u * 1024u)
 #define LIMIT_MULTIPART_MEMORY (64u * 1024u) /* a part above it goes to a file */
 #define LIMIT_MULTIPART_PARTS 512u

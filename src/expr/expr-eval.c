@@ -214,6 +214,19 @@ static const struct expr *expr_resolve(const struct expr *e, struct scope *s)
 
 /* ---- values -------------------------------------------------------------------------------- */
 
+static const struct path *path_of_text(const struct expr *e, struct scope *s, struct str text)
+{
+	struct scope_path fresh;
+
+	for (size_t i = 0; i < s->npaths; i++)
+		if (s->paths[i].of == e && str_eq(s->paths[i].text, text))
+			return s->paths[i].compiled;
+	fresh = (struct scope_path){e, text, path_compile(s->a, text, NULL)};
+	if (s->npaths < EXPR_PATHS_KEPT)
+		s->paths[s->npaths++] = fresh;
+	return fresh.compiled;
+}
+
 /* A path that a person configured, looked up in a value. */
 static json_t *path_find(const struct expr *e, struct scope *s)
 {
@@ -224,7 +237,8 @@ static json_t *path_find(const struct expr *e, struct scope *s)
 		return NULL;
 	if (at.n == 0)
 		return in;
-	return path_lookup(s->a, in, arena_strndup(s->a, at.p, at.n));
+	const struct path *p = path_of_text(e, s, at);
+	return p == NULL ? NULL : path_get(p, in);
 }
 
 static struct str expr_mapped_text(const struct expr *e, struct scope *s)
@@ -689,7 +703,7 @@ struct loops_walk {
 static json_t *loop_source(const struct expr *e, struct scope *s)
 {
 	struct str at = e->kind == EXPR_PATH ? expr_text(e->of, s) : (struct str){NULL, 0};
-	const struct path *p = at.n == 0 ? NULL : path_compile(s->a, at, NULL);
+	const struct path *p = at.n == 0 ? NULL : path_of_text(e, s, at);
 	json_t *found, *all, *one;
 	size_t i;
 

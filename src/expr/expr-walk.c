@@ -61,6 +61,12 @@ int expr_each_place(
 	return walk_expr(e, &(struct expr_walk){each, arg});
 }
 
+int cond_each_place(
+    const struct cond *c, int (*each)(unsigned slot, const char *path, void *arg), void *arg)
+{
+	return walk_cond(c, &(struct expr_walk){each, arg});
+}
+
 static int walk_stop(unsigned slot, const char *path, void *arg)
 {
 	(void)slot;

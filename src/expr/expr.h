@@ -17,6 +17,7 @@ struct buf;
 #define EXPR_SLOTS (EXPR_ROOTS_MAX + EXPR_LOOPS_MAX)
 
 /* The values that references find, by the slots of the language's roots. */
+#define EXPR_PATHS_KEPT 8
 struct scope {
 	struct arena *a;
 	union {
@@ -30,6 +31,13 @@ struct scope {
 	/* A list, or NULL: placeholders of double braces that found nothing are added to it, as
 	 * they were written, each once, EXPR_MISSING_MAX at most. */
 	json_t *missing;
+	/* Configured paths that were compiled: they are the same for each of many items. */
+	struct scope_path {
+		const struct expr *of;
+		struct str text;
+		const struct path *compiled; /* NULL: it is none */
+	} paths[EXPR_PATHS_KEPT];
+	size_t npaths;
 };
 #define EXPR_MISSING_MAX 20
 bool scope_is_over(const struct scope *s);
@@ -202,6 +210,8 @@ const json_t *loops_element(const struct loops *ls, const struct scope *s);
  */
 int expr_each_place(
     const struct expr *e, int (*each)(unsigned slot, const char *path, void *arg), void *arg);
+int cond_each_place(
+    const struct cond *c, int (*each)(unsigned slot, const char *path, void *arg), void *arg);
 bool expr_is_constant(const struct expr *e); /* looks at no place */
 
 #endif

@@ -530,6 +530,13 @@ static void handler_run(struct req *r, const struct router_hooks *hooks)
 		hooks->idempotency_after(r);
 }
 
+/* It removes something, or asks whether to. */
+static bool is_removal(const struct req *r)
+{
+	return r->method == HTTP_DELETE || str_ends(r->path, "/delete") ||
+	       str_ends(r->path, "/disconnect");
+}
+
 void router_dispatch(const struct router *rt, struct req *r)
 {
 	const struct router_hooks *hooks = router_hooks_of(rt);
@@ -545,5 +552,7 @@ void router_dispatch(const struct router *rt, struct req *r)
 	if (person_check(r, hooks) == -1 || upload_check(r, hooks) == -1 || body_take(r) == -1 ||
 	    csrf_check(r) == -1)
 		return;
+	json_forgive_stored(is_removal(r));
 	handler_run(r, hooks);
+	json_forgive_stored(false);
 }

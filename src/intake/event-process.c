@@ -6,10 +6,17 @@
  * The event was acknowledged by the commit of its row, with this job beside it. Each part is a
  * commit of its own (write-commit.c), which also moves the event on; whoever comes after a crash
  * begins where the event stands, so no item is lost and none is taken twice. What a part does is
- * the same as what a webhook of that size would. */
+ * the same as what a webhook of that size would.
+ *
+ * A body of small items takes a hundred times its size in memory, and long to take: so it is bulk
+ * work, a run takes parts for a moment and goes behind what else is due, and what it has read is
+ * freed before it waits for anything. */
+#include "base/arena.h"
 #include "base/clock.h"
 #include "intake/intake-internal.h"
 #include "job/job.h"
+
+#define RUN_US (SECOND_US / 2) /* parts are begun for so long */
 
 DB_STMT(event_give_up,
     "UPDATE events SET status = '" EVENT_FAILED "', reason = ? WHERE id = ? AND account_id = ?"
@@ -47,17 +54,18 @@ static struct write_set part_new(const struct stored_event *e, const struct conn
 	    .is_part = true};
 }
 
-static int event_take_parts(struct job *j, struct stored_event *e, const struct connection *c,
-    bool is_only_new, struct err *err)
+static int event_take_parts(struct job *j, struct arena *of_event, struct stored_event *e,
+    const struct connection *c, bool is_only_new, struct err *err)
 {
+	int64_t until_us = clock_mono_us() + RUN_US;
 	struct webhook_found found;
 	size_t at = (size_t)e->items;
 
-	if (event_parse(j->a, c->provider, e, err) == -1) {
+	if (event_parse(of_event, c->provider, e, err) == -1) {
 		j->is_hopeless = true;
 		return -1;
 	}
-	webhook_items(c->provider, j->a, &e->hook, &c->access, &found);
+	webhook_items(c->provider, of_event, &e->hook, &c->access, &found);
 	do {
 		struct write_set ws = part_new(e, c);
 		struct arena *a = arena_new();
@@ -80,7 +88,7 @@ static int event_take_parts(struct job *j, struct stored_event *e, const struct 
 		at += n;
 		if (ws.err.code != ERR_NONE || job_keep(j->app->db, j, err) == -1)
 			return -1;
-	} while (at < found.n && !job_has_to_yield(j));
+	} while (at < found.n && clock_mono_us() < until_us && !job_has_to_yield(j));
 	return at < found.n ? 1 : 0;
 }
 
@@ -92,22 +100,31 @@ static int event_go_on(struct db *db, void *arg, struct err *err)
 	return job_reschedule(db, j, clock_now_us(), j->args, err);
 }
 
+static int event_process_some(struct job *j, struct arena *a, bool is_only_new, struct err *err)
+{
+	struct stored_event e;
+	struct connection *c = NULL;
+	int found = event_load(j->app, a, &j->account_id, &j->subject_id, &e, err);
+
+	if (found != 1 || strcmp(e.status, EVENT_VERIFIED) != 0)
+		return found == 1 ? 0 : found;
+	found = connection_get(j->app, a, &j->account_id, &e.connection_id, &c, err);
+	if (found == 0)
+		return event_job_died(j->app->db, j, "the connection is gone", err);
+	return found == 1 ? event_take_parts(j, a, &e, c, is_only_new, err) : found;
+}
+
 int event_job_process(struct job *j, struct err *err)
 {
 	const json_t *args = job_args(j, err);
-	struct stored_event e;
-	struct connection *c = NULL;
-	int found =
-	    args == NULL ? -1 : event_load(j->app, j->a, &j->account_id, &j->subject_id, &e, err);
+	struct arena *a;
+	int found;
 
-	if (found == 1 && strcmp(e.status, EVENT_VERIFIED) != 0)
-		found = 0;
-	if (found == 1)
-		found = connection_get(j->app, j->a, &j->account_id, &e.connection_id, &c, err);
-	if (found == 1)
-		found = event_take_parts(j, &e, c, json_bool(args, "onlyNew"), err);
-	else if (found == 0 && c == NULL)
-		found = event_job_died(j->app->db, j, "the connection is gone", err);
+	if (args == NULL)
+		return -1;
+	a = arena_new();
+	found = event_process_some(j, a, json_bool(args, "onlyNew"), err);
+	arena_free(a);
 	if (found != 1)
 		return found;
 	return job_transaction(j, event_go_on, j, err);

@@ -8,9 +8,11 @@
  *
  * - Nothing is acknowledged before its commit: until then the provider's own copy, which it sends
  *   again, is the only other one.
- * - A body is parsed before it is verified, but only to find the connections that can verify it.
- *   That it makes no sense is of interest behind the verification alone; where the payload must
- *   name the connections there is nobody to verify it for, and it is told at once (400).
+ * - A stranger's body costs little: it is parsed after it was verified. Before that only a small
+ *   one (it may be a handshake), and one that names its connections or holds what it is verified
+ *   by, of not too many values (webhook_count_values). That it makes no sense is of interest behind
+ *   the verification alone; where the payload must name the connections there is nobody to verify
+ *   it for, and it is told at once (400).
  * - Where the address names no connection a handshake is for whoever it verifies for, among all of
  *   the provider's: it is how such an address is registered, often before there is an account id.
  * - What is known of a connection's use is noted behind the answer.
@@ -36,6 +38,8 @@
 
 #define SETS_AT_ONCE 64u       /* that go to the writer together */
 #define REJECTED_PER_MINUTE 60 /* rows kept of requests that fail verification, per connection */
+#define HANDSHAKE_BYTES (16u * 1024u) /* of a body, at most */
+#define STRANGER_VALUES 100000u       /* one for ten bytes of the usual limit; senders' have more */
 #define SEARCHES_PER_MINUTE                                                                        \
 	60 /* of all connections, for a handshake that names none; per client                      \
 	    */
@@ -51,6 +55,7 @@ struct intake_request {
 	size_t nconnections, cap;
 	bool is_named; /* by the payload: who may be behind them is proved by nothing yet */
 	bool has_shut; /* one that it names cannot be asked: its credentials cannot be opened */
+	bool is_verified;
 };
 
 uint64_t intake_body_limit(const struct req *r)
@@ -182,7 +187,7 @@ static bool intake_open(struct intake_request *in, struct req *r)
 
 /* False when the decoded body is too large: answered. One that is not so coded is kept, once it is
  * verified. */
-static bool intake_parse(struct intake_request *in)
+static bool intake_decode(struct intake_request *in)
 {
 	struct req *r = in->r;
 
@@ -191,9 +196,31 @@ static bool intake_parse(struct intake_request *in)
 		res_error(r, &in->parse_err);
 		return false;
 	}
+	return true;
+}
+
+/* False when it is not looked into before it is verified: answered. */
+static bool intake_parse(struct intake_request *in)
+{
+	struct req *r = in->r;
+
+	if (!in->is_verified && webhook_count_values(in->provider, &in->hook) > STRANGER_VALUES) {
+		res_problem(r, 413,
+		    "The body has more than %u values, which is too much for one that is not "
+		    "verified yet",
+		    STRANGER_VALUES);
+		return false;
+	}
 	if (in->parse_err.code == ERR_NONE)
 		(void)webhook_parse(in->provider, r->a, &in->hook, &in->parse_err);
 	return true;
+}
+
+/* Is it for a connection that is known, which can tell without a look into it? */
+static bool intake_verifies_first(const struct intake_request *in)
+{
+	return in->nconnections > 0 && in->hook.body.n > HANDSHAKE_BYTES &&
+	       !webhook_verifies_by_body(in->provider);
 }
 
 /* ---- write sets -------------------------------------------------------------------------- */
@@ -345,6 +372,7 @@ static bool intake_verify(struct intake_request *in, bool is_challenge)
 		return false;
 	}
 	in->nconnections = n;
+	in->is_verified = true;
 	return true;
 }
 
@@ -535,15 +563,18 @@ int intake_webhook_post(struct req *r)
 	struct str id = req_param(r, "connectionId");
 	const struct handshake *h;
 
-	if (!intake_open(&in, r) || !intake_parse(&in))
+	if (!intake_open(&in, r) || (id.p != NULL && intake_find_by_id(&in, id) == -1) ||
+	    !intake_decode(&in))
+		return 0;
+	if ((intake_verifies_first(&in) && !intake_verify(&in, false)) || !intake_parse(&in))
 		return 0;
 	h = in.parse_err.code == ERR_NONE ? handshake_find(in.provider, r->a, &in.hook) : NULL;
-	if (id.p != NULL && intake_find_by_id(&in, id) == -1)
-		return 0;
 	/* Where the address names nobody a handshake need not either. */
 	if (h != NULL && (id.p == NULL || handshake_is_open(h)))
 		return intake_handshake(&in, h);
-	if ((id.p == NULL && intake_find_by_payload(&in) == -1) || !intake_verify(&in, h != NULL))
+	if (id.p == NULL && intake_find_by_payload(&in) == -1)
+		return 0;
+	if (!in.is_verified && !intake_verify(&in, h != NULL))
 		return 0;
 	return h != NULL ? intake_handshake(&in, h) : intake_store(&in);
 }

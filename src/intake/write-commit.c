@@ -378,6 +378,7 @@ static struct job event_process_job(const struct write_set *ws, bool is_only_new
 {
 	return (struct job){.id = ws->event_id,
 	    .account_id = ws->account_id,
+	    .class = JOB_BULK,
 	    .kind = "event.process",
 	    .subject_id = ws->event_id,
 	    .args = is_only_new ? STR("{\"onlyNew\":true}") : (struct str){NULL, 0}};

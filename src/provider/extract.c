@@ -105,8 +105,9 @@ struct items_found {
 	const struct loops *loops; /* of the rule at hand */
 	const struct cond *ignoring;
 	struct map *elements; /* struct element by address: those that a rule is for */
-	size_t base;          /* where those of this rule's group begin */
-	size_t at;            /* the one at hand, counted from 1 */
+	bool is_nested; /* a rule has a loop within a loop: only then others' elements count */
+	size_t base;    /* where those of this rule's group begin */
+	size_t at;      /* the one at hand, counted from 1 */
 	const char *nothing;
 	bool is_nothing_normal;
 };
@@ -117,15 +118,12 @@ static struct thing *things_next(struct items_found *f)
 	f->at++;
 	if (f->base + f->at > f->things_cap) {
 		size_t cap = f->things_cap == 0 ? 8 : 2 * f->things_cap;
-		struct thing *v = arena_array(f->a, cap, sizeof(*v));
 
-		if (f->nthings > 0)
-			memcpy(v, f->things, f->nthings * sizeof(*v));
-		f->things = v;
+		f->things = arena_grow(f->a, f->things, f->nthings, cap, sizeof(*f->things));
 		f->things_cap = cap;
 	}
-	if (f->base + f->at > f->nthings)
-		f->nthings = f->base + f->at;
+	while (f->base + f->at > f->nthings)
+		f->things[f->nthings++] = (struct thing){THING_NEW, NULL, NULL};
 	return &f->things[f->base + f->at - 1];
 }
 
@@ -319,11 +317,8 @@ static struct webhook_item *items_next(struct items_found *f, struct arena *a)
 {
 	if (f->n == f->cap) {
 		size_t cap = f->cap == 0 ? 4 : 2 * f->cap;
-		struct webhook_item *v = arena_array(a, cap, sizeof(*v));
 
-		if (f->n > 0)
-			memcpy(v, f->v, f->n * sizeof(*v));
-		f->v = v;
+		f->v = arena_grow(a, f->v, f->n, cap, sizeof(*f->v));
 		f->cap = cap;
 	}
 	return &f->v[f->n];
@@ -456,7 +451,8 @@ static int items_add(struct scope *s, void *arg)
 	if (!cond_holds(r->when, s))
 		return element == NULL || json_is_object(element) ? 0
 								  : thing_leave(t, "is no object");
-	(void)elements_note(f, s);
+	if (f->is_nested)
+		(void)elements_note(f, s);
 	struct str other = item_other_account(f, s);
 	if (other.n > 0)
 		return thing_leave(
@@ -585,6 +581,8 @@ void webhook_items(const struct provider *p, struct arena *a, const struct webho
 	struct scope s;
 
 	scope_of_webhook(&s, a, w, c);
+	for (size_t i = 0; i < p->nitems; i++)
+		f.is_nested = f.is_nested || p->items[i].loops.n > 1;
 	elements_ignore(&f, &s);
 	for (size_t group = 0; group < p->nitems; group++) {
 		f.base = f.nthings;

@@ -253,18 +253,40 @@ static int payload_of_json(struct arena *a, struct webhook *w, struct err *err)
 	return 0;
 }
 
+static enum body_kind body_kind_of(
+    const struct provider *p, const struct webhook *w, struct str *type, bool *is_multipart)
+{
+	*type = w->req == NULL ? STR("") : w->req->content_type;
+	struct str media = media_type(*type);
+
+	*is_multipart = str_ieq(media, STR("multipart/form-data"));
+	if (p->body != BODY_BY_TYPE)
+		return p->body;
+	return *is_multipart || str_ieq(media, STR("application/x-www-form-urlencoded"))
+		   ? BODY_FORM
+		   : BODY_JSON;
+}
+
+size_t webhook_count_values(const struct provider *p, const struct webhook *w)
+{
+	struct str type;
+	bool is_multipart;
+	size_t n = 1;
+
+	if (body_kind_of(p, w, &type, &is_multipart) != BODY_FORM)
+		return json_count_values(w->body);
+	for (size_t i = 0; i < w->body.n; i++)
+		n += w->body.p[i] == (is_multipart ? '\n' : '&');
+	return n;
+}
+
 int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, struct err *err)
 {
-	struct str type = w->req == NULL ? STR("") : w->req->content_type;
-	struct str media = media_type(type);
-	bool is_multipart = str_ieq(media, STR("multipart/form-data"));
-	enum body_kind kind = p->body;
+	struct str type;
+	bool is_multipart;
+	enum body_kind kind = body_kind_of(p, w, &type, &is_multipart);
 
 	w->payload = NULL;
-	if (kind == BODY_BY_TYPE)
-		kind = is_multipart || str_ieq(media, STR("application/x-www-form-urlencoded"))
-			   ? BODY_FORM
-			   : BODY_JSON;
 	switch (kind) {
 	case BODY_FORM:
 		return is_multipart ? payload_of_multipart(a, w, type, err) : payload_of_form(a, w);

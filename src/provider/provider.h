@@ -106,6 +106,10 @@ uint64_t webhook_body_limit(const struct provider *p);
 /* Undoes the request's Content-Encoding: ERR_LIMIT where that makes more than webhook_body_limit,
  * ERR_MALFORMED where the body is not so coded, and stays as it is. */
 int webhook_decode(const struct provider *p, struct arena *a, struct webhook *w, struct err *err);
+/* Whether what verifies a request stands within its body. */
+bool webhook_verifies_by_body(const struct provider *p);
+/* About how many values the body has, by a look that costs little. */
+size_t webhook_count_values(const struct provider *p, const struct webhook *w);
 /* Parses the body as the manifest says (JSON as genuine senders write it, form → object, empty →
  * {}): ERR_MALFORMED, ERR_LIMIT. */
 int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, struct err *err);

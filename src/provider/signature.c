@@ -650,6 +650,29 @@ bool webhook_has_secret(const struct provider *p, const char *key)
 	return false;
 }
 
+static int place_is_body(unsigned root, const char *path, void *arg)
+{
+	(void)path;
+	(void)arg;
+	return root == ROOT_BODY;
+}
+
+bool webhook_verifies_by_body(const struct provider *p)
+{
+	for (size_t i = 0; i < p->nsignatures; i++) {
+		const struct signature *s = &p->signatures[i];
+		const struct expr *all[] = {
+		    s->header, s->prefix, s->algorithm, s->encoding, s->token, s->parameter};
+
+		if (cond_each_place(s->when, place_is_body, NULL) != 0)
+			return true;
+		for (size_t k = 0; k < sizeof(all) / sizeof(*all); k++)
+			if (expr_each_place(all[k], place_is_body, NULL) != 0)
+				return true;
+	}
+	return false;
+}
+
 /* The scheme that decides: the first that applies. */
 static bool signature_choose(const struct provider *p, struct scope *scope, const struct webhook *w,
     struct signature_check *k)

@@ -595,6 +595,21 @@ def _():
     equal(stored, [["0"]], "answers are stored encrypted")
 
 
+@test("what makes a key, a person or an app makes one, and tells its secret again")
+def _():
+    for path, body in (("/api-keys", {"name": "Mine", "permissions": ["records.view"]}),
+                       ("/users", {"email": "%s@example.com" % uuid.uuid4().hex, "role": "viewer"}),
+                       ("/provider-apps", {"providerType": "hubspot", "name": "Ours",
+                                           "credentials": {"clientId": "an id", "clientSecret": "a secret"}})):
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        first, again = (tenant().api("POST", path, body, headers=headers) for _ in range(2))
+        equal(first.status, 201, first)
+        equal((path, again.status, again.body), (path, 201, first.body))
+        listed = tenant().api("GET", path + "?limit=200").json()["data"]
+        if "name" in body:    # who is invited is on no list yet
+            equal((path, sum(x["name"] == body["name"] for x in listed)), (path, 1))
+
+
 @test("another body, path or query under the same key: 422")
 def _():
     key, body = str(uuid.uuid4()), lead_body()

@@ -2,7 +2,7 @@
 """What is stored can be read again, however deep or long it has become; and a row that cannot be read stops nobody."""
 # The usual build alone: volumes.
 
-from harness import equal, here, run, test, wait_until
+from harness import Browser, equal, here, run, test, wait_until
 from tenant import CustomWebhook, Tenant, row_id, unique
 
 DEEP = 62   # the levels of a payload that is still taken, its own object among them
@@ -84,6 +84,60 @@ def _():
     catalogue_moves("record")
     equal(t.api("DELETE", "/records/" + id_).status, 204)
     equal((t.rows("records"), t.rows("record_changes")), (0, 0))
+
+
+def broken(t, table, *columns):
+    """Of the tenant's rows: JSON that ends in the middle, as no program writes it."""
+    here().sql("SET check_constraint_checks = 0; UPDATE %s SET %s WHERE account_id = %s"
+               % (table, ", ".join("%s = '{\"x\":'" % c for c in columns), row_id(t.id)))
+
+
+@test("whatever cannot be read any more can be removed, and nobody else's things stand still")
+def _():
+    t, other = Tenant(), Tenant()
+    hook, (destination, _place) = hook_of(t), t.crm()
+    lead = t.new_lead()["id"]
+    t.wait_idle()
+
+    def made(path, body):
+        answer = t.api("POST", path, body)
+        equal(answer.status, 201, answer)
+        return answer.json()["id"]
+
+    view = made("/views", {"name": "Mine", "query": {"resourceType": "lead"}})
+    flow, second = (made("/flows", {"name": n, "steps": [{"kind": "delay", "config": {"seconds": 1}}]}) for n in "ab")
+    trigger = made("/flows/%s/triggers" % flow, {"kind": "schedule", "config": {"cron": "0 0 1 1 *"}})
+    made("/flows/%s/triggers" % second, {"kind": "schedule", "config": {"cron": "0 0 1 1 *"}})
+    made("/tables", {"name": "Towns", "slug": "towns", "columns": [{"name": "a", "type": "string", "indexed": True}]})
+    row = made("/tables/towns/rows", {"data": {"a": "x"}})
+    equal(t.api("PUT", "/connections/%s/mapping" % destination, {"rules": [{"from": "email", "to": "mail"}]}).status, 200)
+    for table, *columns in (("views", "definition"), ("flows", "steps", "settings"), ("flow_triggers", "config"), ("leads", "lead"),
+                            ("records", "data"), ("record_changes", "changes"), ("user_tables", "shape"), ("table_rows", "data"),
+                            ("mappings", "mapping"), ("connections", "settings")):
+        broken(t, table, *columns)
+    for path in ("/views/" + view, "/triggers/" + trigger, "/flows/" + flow, "/flows/" + second, "/tables/towns/rows/" + row,
+                 "/tables/towns", "/connections/%s/mapping" % destination, "/leads/" + lead,
+                 "/connections/" + destination, "/connections/" + hook.connection["id"]):
+        answer = t.api("DELETE", path)
+        equal((path, answer.status), (path, 204), answer)
+    equal([t.rows(x) for x in ("flows", "flow_triggers", "leads", "records", "user_tables", "mappings", "connections")], [0] * 7)
+    hook_of(other)({"id": "1"})
+    equal(len(other.records()), 1)
+
+
+@test("a flow and a connection that cannot be read go by their pages as well")
+def _():
+    t, b = Tenant(), Browser(here())
+    hook = hook_of(t)
+    answer = t.api("POST", "/flows", {"name": "a", "steps": [{"kind": "delay", "config": {"seconds": 1}}]})
+    b.sign_in(t.account.email, t.account.password)
+    broken(t, "flows", "steps", "settings")
+    page = "/admin/flows/%s/delete" % answer.json()["id"]
+    broken(t, "connections", "settings")
+    for path in (page, "/admin/connections/%s/disconnect" % hook.connection["id"]):
+        equal((path, b.get(path).status), (path, 200))
+        equal((path, b.post(path, {}).status), (path, 303))
+    equal((t.rows("flows"), t.rows("connections")), (0, 0))
 
 
 run()

@@ -43,6 +43,28 @@ static void counts_what_it_gave(void)
 	arena_free(a);
 }
 
+static void an_array_grows_and_leaves_nothing(void)
+{
+	struct arena *a = arena_new();
+	int *v = NULL;
+	size_t cap = 0;
+
+	for (size_t n = 0; n < 100000; n++) {
+		if (n == cap) {
+			cap = cap == 0 ? 4 : 2 * cap;
+			v = arena_grow(a, v, n, cap, sizeof(*v));
+		}
+		v[n] = (int)n;
+	}
+	for (size_t n = 0; n < 100000; n++)
+		CHECK(v[n] == (int)n);
+	arena_note_outside(a, 1u << 30);
+	CHECK(arena_used(a) >= cap * sizeof(*v));
+	arena_reset(a);
+	CHECK(arena_used(a) == 0);
+	arena_free(a);
+}
+
 static void a_reset_keeps_the_first_block(void)
 {
 	struct arena *a = arena_new();
@@ -161,6 +183,7 @@ void suite_base_arena(void)
 {
 	ADD_TESTS("base/arena", {"aligned and apart", aligned_and_apart},
 	    {"counts what it gave", counts_what_it_gave},
+	    {"an array grows and leaves nothing", an_array_grows_and_leaves_nothing},
 	    {"a reset keeps the first block", a_reset_keeps_the_first_block},
 	    {"a large piece leaves the block in use", a_large_piece_leaves_the_block_in_use},
 	    {"zeroed", zeroed}, {"copies", copies}, {"formats", formats},
