@@ -46,9 +46,6 @@ int actions_page_list(struct req *r)
 	json_set_bool(data, "is_found", json_array_size(rows) > 0);
 	json_set_strn(data, "search", utf8_trim(req_query(r, "search")));
 	json_set(data, "provider_choices", provider_choices(r, "providerType", "actions"));
-	json_set_bool(data, "on_connections", false);
-	json_set_bool(data, "on_actions", true);
-	json_set_bool(data, "sees_actions", true);
 	return chrome_page(r, 200, "connections", "Actions", "connection/actions", data);
 }
 

@@ -384,9 +384,6 @@ int connection_page_list(struct req *r)
 	json_set_bool(data, "is_narrow",
 	    json_object_get(data, "role") != NULL || utf8_trim(req_query(r, "q")).n > 0);
 	json_set_bool(data, "may_write", may_write_connections(r));
-	json_set_bool(data, "on_connections", true);
-	json_set_bool(data, "on_actions", false);
-	json_set_bool(data, "sees_actions", (r->actor.permissions & PERMIT(ACTIONS_VIEW)) != 0);
 	return chrome_page(r, 200, "connections", "Connections", "connection/list", data);
 }
 

@@ -4,7 +4,7 @@
 #include "http/http.h"
 #include "http/slice.h"
 /* Renders template name with data (stolen) inside page.html; section marks the current navigation
- * entry. Adds to data: csrf, user, account, nav, flash, title. Sets security headers (CSP without
+ * entry. Adds to data: csrf, user, account, nav, flash, title, page_tabs for parts/tabs.html. Sets security headers (CSP without
  * inline script or style, nosniff, frame-ancestors none, referrer same-origin, no-store). */
 int chrome_page(struct req *r, int status, const char *section, const char *title,
     const char *template_name, json_t *data);
@@ -22,9 +22,9 @@ void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 int chrome_problem_page(struct req *r, int status, const char *title, const char *detail);
 
-/* An entry of the navigation: shown to whom holds permission (bits of account/permission.h).
- * Without an icon it is not shown: a place of its section, from which what is missing leads back to
- * path, or to another address. */
+/* An entry of the navigation: shown to whom holds permission (bits of account/permission.h), the
+ * first of its section that a person may see. Without an icon it is not shown: a place of its
+ * section, from which what is missing leads back to path, or to another address. */
 struct chrome_nav {
 	const char *section, *label, *path, *icon;
 	uint64_t permission;
@@ -32,9 +32,10 @@ struct chrome_nav {
 	const char *group; /* the heading it stands below; NULL: none */
 	const char *help;  /* what the page is, in a sentence or two */
 	const char *api;   /* the call that gives the same */
+	const char *tab;   /* what it is called beside the other places of its section */
 };
-/* What failed of a section, and the list of it. A hook fills at most max, for what the actor may
- * see, and returns how many: base/hooks.h. */
+/* What failed of a place of a section, and the list of it. A hook fills at most max, for what the
+ * actor may see, and returns how many: base/hooks.h. */
 struct chrome_badge {
 	const char *section;
 	int64_t count;

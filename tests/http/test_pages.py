@@ -476,7 +476,7 @@ def _():
     groups = ["Data", "Automation", "Connections", "Monitoring"]
     items = ["Home", "Leads", "Records", "Tables", "Flows", "Runs", "Connections", "Deliveries", "Incoming", "Queue", "Settings"]
     for path, current in (("/admin/dashboard", "Home"), ("/admin/triggers", "Flows"), ("/admin/actions", "Connections"),
-                          ("/admin/actions/hubspot/create_contact", "Connections"), ("/admin/imports", "Records"),
+                          ("/admin/actions/hubspot/create_contact", "Connections"), ("/admin/imports", "Runs"),
                           ("/admin/routing", "Deliveries"), ("/admin/settings/audit", "Settings"), ("/admin/search?q=x", None)):
         equal(entries(path), (groups, items, [current] if current else []), path)
     has(b.get("/admin/flows").text, '<li><a href="/admin/triggers">Triggers</a></li>')

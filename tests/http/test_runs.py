@@ -7,6 +7,7 @@ import time
 import uuid
 
 from harness import Browser, Instance, equal, has, here, problem, run, test, true, wait_until
+from markup import check_page
 from tenant import CustomWebhook, Tenant, unique
 
 ENDED = ("completed", "failed", "cancelled", "filtered")
@@ -115,7 +116,6 @@ def _():
     has(text_of(b.get("/admin/flows/%s/runs" % other.id)), "Failed")
     true(of_record not in b.last.text, "the tab of a flow has its own runs alone")
     has(text_of(b.get("/admin/task-history?flowId=x")), "The filter cannot be used")
-    has(b.get("/admin/task-history").text, 'href="/admin/imports"')  # what else runs is one step away
 
 
 @test("the badge of the navigation counts what failed and was not run again, and leads to it")
@@ -130,6 +130,40 @@ def _():
     equal(flow.seen(failed["id"])["replayedBy"], again)
     equal([x["id"] for x in flow.runs("&status=failed&repeated=no")], [again])
     equal([x["id"] for x in flow.runs("&repeated=yes")], [failed["id"]])
+
+
+@test("what else runs is a tab beside the flows' runs; what failed of it counts in the same badge, which leads to it")
+def _():
+    made, b = account()
+
+    def tabs(path):
+        page = b.get(path)
+        check_page(page)
+        found = re.search(r'<nav class="page-tabs" aria-label="Parts of Runs">(.*?)</nav>', page.text, re.S).group(1)
+        true('aria-current="page"><svg' in page.text and "runs" in re.search(r'aria-current="page"><svg.*?</li>', page.text).group(), path)
+        return [(href, label, mark) for href, _, label, mark in re.findall(
+            r'<a href="([^"]*)"( aria-current="page")?>([^<]*?) ?(?:<span class="badge">(\d+).*?</span>)?</a>', found)]
+
+    def badge():
+        return re.findall(r'<a class="badge" href="(/admin/(?:imports|task-history)[^"]*)">(\d+)', html.unescape(b.get("/admin/dashboard").text))
+    equal(tabs("/admin/task-history"), [("/admin/task-history", "Flow runs", ""), ("/admin/imports", "Imports and bulk work", "")])
+    equal(badge(), [])
+    equal(made.api("POST", "/records/import", {"resourceType": "contact", "csv": "id,name\n1,Ann\n"}).status, 200)
+    wait_until(lambda: [t["status"] for t in made.api("GET", "/tasks").json()["data"]] == ["completed"], 15, "the import")
+    task = made.api("GET", "/tasks").json()["data"][0]["id"]
+    here().sql("UPDATE connect.tasks SET status = 'failed', error = 'the disk is full' WHERE id = UNHEX(REPLACE('%s', '-', ''))" % task)
+    wait_until(badge, 15, "the badge")
+    equal(badge(), [("/admin/imports?status=failed", "1")])
+    equal([mark for *_, mark in tabs("/admin/imports")], ["", "1"])
+    has(text_of(b.get("/admin/dashboard")), "1 import or other bulk work failed in the last week")
+    has(b.get("/admin/imports?status=failed").text, task)
+    true(task not in b.get("/admin/imports?status=completed").text, "the tabs of a status have these alone")
+    equal([t["id"] for t in made.api("GET", "/tasks?status=failed").json()["data"]], [task])
+    equal(made.api("GET", "/imports?status=completed").json()["data"], [])
+    problem(made.api("GET", "/tasks?status=draft"), 422, "status")
+    Flow(made, [BROKEN]).ran(amount="x")
+    wait_until(lambda: badge()[0][1] == "2", 15, "both in one")
+    equal([mark for *_, mark in tabs("/admin/task-history")], ["1", "1"])
 
 
 # ---- one run -------------------------------------------------------------------------------------
