@@ -136,6 +136,25 @@ static void chart_fill(struct chart *c, const struct outcome_counts *counts, siz
 	}
 }
 
+/* What a bar counts: the deliveries that were tried then. The last one goes on. */
+static void chart_link(struct req *r, struct chart *c, const struct uuid *only)
+{
+	struct delivery_filter f = {.account_id = r->actor.account_id};
+
+	if (only != NULL)
+		f.connection_id = *only;
+	for (int i = 0; i < c->n; i++) {
+		int64_t n = 0;
+
+		for (unsigned k = 0; k < OUTCOMES; k++)
+			n += c->bars[i].values[k];
+		f.tried_from = (struct opt_time){c->from_us[i], true};
+		f.tried_to = (struct opt_time){i + 1 < c->n ? c->from_us[i + 1] : 0, i + 1 < c->n};
+		if (n > 0)
+			c->bars[i].href = deliveries_address(r, "/admin/deliveries", &f);
+	}
+}
+
 static json_t *chart_rows(const struct chart *c)
 {
 	json_t *rows = json_array();
@@ -144,6 +163,7 @@ static json_t *chart_rows(const struct chart *c)
 		json_t *o = json_object();
 
 		json_set_str(o, "label", c->bars[i].label);
+		json_set_str(o, "href", c->bars[i].href);
 		json_set_int(o, "delivered", c->bars[i].values[OUTCOME_DELIVERED]);
 		json_set_int(o, "retried", c->bars[i].values[OUTCOME_RETRIED]);
 		json_set_int(o, "failed", c->bars[i].values[OUTCOME_FAILED]);
@@ -182,6 +202,7 @@ static int destinations_draw(struct req *r, json_t *data, struct err *err)
 		c.from_us[0], &counts, &n, err) == -1)
 		return -1;
 	chart_fill(&c, counts, n);
+	chart_link(r, &c, is_one ? &only : NULL);
 	svg_stacks(r->a, svg,
 	    arena_printf(r->a, "What came of attempts, %s, %s",
 		is_days ? "each of the last 30 days" : "each of the last 48 hours",

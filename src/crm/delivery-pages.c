@@ -67,6 +67,7 @@ static void deliveries_show_filters(struct req *r, const struct delivery_filter 
 	json_set_strn(data, "status", f->status);
 	json_set_strn(data, "search", f->search);
 	chrome_days(r, f->from, f->to, data);
+	chrome_span(r, "Tried", "triedFrom", "triedTo", f->tried_from, f->tried_to, data);
 	json_set_int(data, "filter_count", n);
 	json_set(data, "hidden", delivery_filter_fields(r, f));
 	json_set_str(data, "again_href",

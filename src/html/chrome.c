@@ -520,23 +520,35 @@ static const char *chrome_day_text(struct req *r, int64_t at_us)
 	return text;
 }
 
+void chrome_span(struct req *r, const char *what, const char *from_name, const char *to_name,
+    struct opt_time from, struct opt_time to, json_t *data)
+{
+	json_t *part;
+
+	if (!from.is_given && !to.is_given)
+		return;
+	part = json_object();
+	json_set_str(part, "what", what);
+	json_set_time(part, "from", from.us);
+	json_set_time(part, "to", to.us);
+	json_set_str(part, "href",
+	    chrome_link_without(r,
+		(const char *const[]){from_name, to_name, "cursor", "page", NULL}, "",
+		(struct str){NULL, 0}));
+	json_set(data, "part_of_day", part);
+}
+
 void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t *data)
 {
 	const size_t day = sizeof("2026-03-07") - 1;
 	const bool is_part = (from.is_given && req_query(r, "from").n != day) ||
 			     (to.is_given && req_query(r, "to").n != day);
-	json_t *part = is_part ? json_object() : json_null();
 
 	json_set_str(data, "from", from.is_given ? chrome_day_text(r, from.us) : NULL);
 	json_set_str(data, "to", to.is_given ? chrome_day_text(r, to.us - 1) : NULL);
-	json_set(data, "part_of_day", part);
-	if (!is_part)
-		return;
-	json_set_time(part, "from", from.us);
-	json_set_time(part, "to", to.us);
-	json_set_str(part, "href",
-	    chrome_link_without(r, (const char *const[]){"from", "to", "cursor", "page", NULL}, "",
-		(struct str){NULL, 0}));
+	json_set(data, "part_of_day", json_null());
+	if (is_part)
+		chrome_span(r, NULL, "from", "to", from, to, data);
 }
 
 static void chrome_add_choice(

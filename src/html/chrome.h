@@ -49,6 +49,10 @@ const char *chrome_link(struct req *r, const char *name, struct str value);
  * fields, which know days alone, and "part_of_day" for parts/part-of-day.html where the filter is
  * of less than days, as links of charts are. */
 void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t *data);
+/* The same pill of a list's other filter of times, "Tried" from then to then: where it is given, and
+ * chrome_days has told none. */
+void chrome_span(struct req *r, const char *what, const char *from_name, const char *to_name,
+    struct opt_time from, struct opt_time to, json_t *data);
 /* A filter as links or options: [{value,label,href,is_current}], "All" first. */
 json_t *chrome_choices(struct req *r, const char *name, const struct word *words);
 /* Adds what a list's page and parts/paging show of a slice: rows, has_rows, is_later_page,

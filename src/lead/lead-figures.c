@@ -49,6 +49,13 @@ static int figures_add_speed(struct req *r, json_t *data, struct err *err)
 	return 0;
 }
 
+/* The leads of a day of UTC, as the counters have them. */
+static const char *figures_day_address(struct arena *a, int32_t day)
+{
+	return arena_printf(a, "/admin/leads?updatedAfter=%s&updatedBefore=%s",
+	    clock_iso_dup(a, day * DAY_US), clock_iso_dup(a, (day + 1) * DAY_US));
+}
+
 static void figures_draw(struct req *r, json_t *data, const struct record_day *days, size_t n)
 {
 	const int32_t today = clock_day(clock_now_us());
@@ -70,8 +77,11 @@ static void figures_draw(struct req *r, json_t *data, const struct record_day *d
 		    .now = day == today ? "today" : NULL};
 		for (size_t k = 0; k < n; k++)
 			points[i].value += days[k].day == day ? days[k].count : 0;
+		if (points[i].value > 0)
+			points[i].href = figures_day_address(r->a, day);
 		total += points[i].value;
 		json_set_str(o, "label", text);
+		json_set_str(o, "href", points[i].href);
 		json_set_int(o, "value", points[i].value);
 		json_array_append_new(list, o);
 	}

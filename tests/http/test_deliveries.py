@@ -91,6 +91,32 @@ def _():
     check_page(b.get("/admin/crm?by=century&connectionId=none"))
 
 
+@test("each bar of the chart of attempts leads to the deliveries that were tried then, and to no others")
+def _():
+    t = Tenant(name=unique("Tried "))
+    b = signed_in(t)
+    with Crm() as crm:
+        crm.default = (503, b"down")
+        c = t.connect("custom_crm", {}, {"url": crm.url}, name="Slow CRM")["id"]
+        t.connect("custom_crm", {}, {"url": "http://127.0.0.1:9/"}, name="Dead CRM")
+        lead = t.new_lead(email="tried@example.com", fullName="Tried Tessa")
+        wait_until(lambda: delivery_of(t, lead, "Slow CRM")["lastError"] and delivery_of(t, lead, "Dead CRM")["lastError"], 20, "attempts")
+    for path, names in (("/admin/crm", ["Slow CRM", "Dead CRM"]), ("/admin/crm?by=day", ["Slow CRM", "Dead CRM"]),
+                        ("/admin/crm?connectionId=" + c, ["Slow CRM"])):
+        page = b.get(path)
+        check_page(page)
+        bars = [html.unescape(x) for x in re.findall(r'<a tabindex="-1" href="(/admin/deliveries[^"]*)"', page.text)]
+        table = [html.unescape(x) for x in re.findall(r'<td><a href="(/admin/deliveries[^"]*)">', page.text)]
+        equal((len(bars), bars), (1, table), path)
+        listed = b.get(bars[0])
+        check_page(listed)
+        equal([n for n in ("Slow CRM", "Dead CRM") if '<td class="c-to" title="%s">' % n in listed.text], names, path)
+        has(text_of(listed), "Tried from")
+    begin = re.search(r"triedFrom=([^&]+)", bars[0]).group(1)
+    equal(t.get("/crm/deliveries?triedTo=" + begin)["data"], [], "none was tried before")
+    equal(len(t.get("/crm/deliveries?triedFrom=%s" % begin)["data"]), 2)
+
+
 @test("attempts that are followed by others count as such, and the next one is told")
 def _():
     t = Tenant(name=unique("Retried "))
