@@ -176,7 +176,7 @@ static bool may_write_connections(const struct req *r)
 	return (r->actor.permissions & PERMIT(CONNECTIONS_WRITE)) != 0;
 }
 
-void connection_tell_error(struct arena *a, json_t *o, const char *error)
+void connection_tell_error(struct arena *a, json_t *o, const char *who, const char *error)
 {
 	static const char http[] = "HTTP ";
 	int64_t status = 0;
@@ -188,18 +188,20 @@ void connection_tell_error(struct arena *a, json_t *o, const char *error)
 		if (strlen(error) < sizeof(http) + 2 || !str_to_i64(digits, 100, 599, &status))
 			status = 0;
 	}
-	what = status == 401                    ? "It refused the credentials"
-	       : status == 403                  ? "It does not permit what was asked for"
-	       : status == 404 || status == 410 ? "It did not find what was asked for"
-	       : status == 409                  ? "It says that this is there already"
-	       : status == 429                  ? "It asked to be called less often"
-	       : status >= 500                  ? "It had an error"
-	       : status >= 400                  ? "It did not take the request"
-	       : status >= 300                  ? "It has moved to another address"
+	what = status == 401                    ? "refused the credentials"
+	       : status == 403                  ? "does not permit what was asked for"
+	       : status == 404 || status == 410 ? "did not find what was asked for"
+	       : status == 409                  ? "says that this is there already"
+	       : status == 429                  ? "asked to be called less often"
+	       : status >= 500                  ? "had an error"
+	       : status >= 400                  ? "did not take the request"
+	       : status >= 300                  ? "has moved to another address"
 						: NULL;
 	json_set_bool(o, "has_answer", what != NULL);
 	json_set_str(o, "error_words",
-	    what != NULL ? arena_printf(a, "%s (%lld).", what, (long long)status) : error);
+	    what == NULL ? error
+			 : arena_printf(a, "%s %s (%lld).", who != NULL ? who : "The other side",
+			       what, (long long)status));
 }
 
 /* It delivers, by itself or when it is asked. */
@@ -232,7 +234,7 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 
 	card_tell_provider(r->a, c, o);
 	json_set_str(o, "lastError", error);
-	connection_tell_error(r->a, o, error);
+	connection_tell_error(r->a, o, c->name, error);
 	json_set_bool(o, "is_active", strcmp(c->status, CONNECTION_ACTIVE) == 0);
 	json_set_time(o, "receivedAt", c->received_us);
 	json_set_time(o, "handshakeAt", c->handshake_us);
@@ -571,7 +573,7 @@ static int show_breaker(struct req *r, const struct connection *c, json_t *data,
 	json_set_bool(o, "is_paused", is_paused);
 	json_set_time(o, "since", b.opened_us);
 	json_set_str(o, "lastError", b.last_error);
-	connection_tell_error(r->a, o, b.last_error);
+	connection_tell_error(r->a, o, c->name, b.last_error);
 	json_set_time(o, "nextProbeAt", b.probe_at_us);
 	json_set_bool(o, "is_soon", b.probe_at_us < clock_now_us() + BREAKER_PROBE_FIRST_US);
 	show_breaker_acts(r, c, o);
@@ -657,7 +659,7 @@ int connection_show_subscriptions(
 		if (json_object_get(row, "form") != NULL && !is_failing)
 			continue;
 		json_set_str(row, "chip", is_failing ? "failed" : json_str(row, "status"));
-		connection_tell_error(r->a, row, json_str(row, "error"));
+		connection_tell_error(r->a, row, c->name, json_str(row, "error"));
 		show_subscription_forms(r->a, row);
 		json_array_append(shown, row);
 	}

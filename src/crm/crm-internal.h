@@ -104,11 +104,12 @@ int push_items_add(struct db *db, struct arena *a, const struct uuid *account_id
 struct delivery_filter {
 	struct uuid account_id, connection_id, lead_id, task_id;
 	struct str status;
-	struct str provider_type; /* of the lead's source */
-	struct opt_time from, to; /* when the delivery was queued first */
+	struct str provider_type;             /* of the lead's source */
+	struct opt_time from, to;             /* when the delivery was queued first */
 	struct opt_time tried_from, tried_to; /* it had an attempt then */
-	struct str search;        /* words of its lead: of the newest FOUND_LEADS_MOST that match */
+	struct str search; /* words of its lead: of the newest FOUND_LEADS_MOST that match */
 };
+#define DESTINATION_REMOVED "(removed)" /* the name of one that is gone */
 #define FOUND_LEADS_MOST 100
 /* The beginnings of the ids of from and to, which is all of them where neither is given; and those
  * of attempts, if such are asked for (DELIVERY_TRIED, three values). */

@@ -129,7 +129,7 @@ static json_t *destination_json(struct arena *a, const struct db_rows *rows, siz
 	json_set_str(o, "id", uuid_dup(a, db_get_uuid(rows, i, DESTINATION_ID)));
 	json_set_str(o, "leadId", uuid_dup(a, db_get_uuid(rows, i, DESTINATION_LEAD)));
 	json_set_str(o, "connectionId", uuid_dup(a, db_get_uuid(rows, i, DESTINATION_CONNECTION)));
-	json_set_str(o, "name", name == NULL ? "(removed)" : name);
+	json_set_str(o, "name", name == NULL ? DESTINATION_REMOVED : name);
 	json_set_str(o, "status", db_get_text(rows, i, DESTINATION_STATUS));
 	json_set_int(o, "attempts", db_get_int(rows, i, DESTINATION_ATTEMPTS));
 	json_set_str(o, "lastError", db_get_text(rows, i, DESTINATION_LAST_ERROR));

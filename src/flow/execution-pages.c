@@ -86,7 +86,7 @@ int execution_add_words(struct req *r, json_t *rows, struct err *err)
 		json_set_str(
 		    row, "href", arena_printf(r->a, RUNS_ADDRESS "/%s", json_str(row, "id")));
 		json_set(row, "origin", origin_json(r, row, titles));
-		connection_tell_error(r->a, row, json_str(row, "error"));
+		connection_tell_error(r->a, row, NULL, json_str(row, "error"));
 	}
 	return 0;
 }
