@@ -413,20 +413,11 @@ static void choices_keep(json_t *choices, struct str current)
 
 static void choices_of_words(json_t *o, const struct step_field *field, struct str current)
 {
-	static const struct word operations[] = {{"identity", "Keep it as it is"},
-	    {"uppercase", "UPPER CASE"}, {"lowercase", "lower case"},
-	    {"trim", "Cut blanks off both ends"}, {"to_number", "Make it a number"},
-	    {"date", "Write a date another way, or add to it"},
-	    {"split", "Split a text into a list"}, {"join", "Join a list into a text"},
-	    {"replace", "Replace a part of the text"},
-	    {"default", "Use something else when it is empty"},
-	    {"json", "Text to JSON, or JSON to text"}, {"hash", "Fingerprint (hash)"},
-	    {NULL, NULL}};
 	json_t *choices = json_array();
 
 	for (size_t i = 0; field->words[i] != NULL; i++)
 		choice_add(choices, str_from(field->words[i]),
-		    word_label(operations, field->words[i]), current);
+		    word_label(flow_operations, field->words[i]), current);
 	choices_keep(choices, current);
 	json_set(o, "choices", choices);
 	json_set_bool(o, "is_select", true);

@@ -316,10 +316,45 @@ def _():
         problem(flow.call("GET", path), 404)
     page = text_of(b.get("/admin/flows/%s/versions?from=1&to=2" % flow.id))
     for part in ("Version 1", "Published now", "To a number was added as step 3.2",
-                 "Condition changed from “trigger.paid == true” to"):
+                 "Condition changed from “paid is true” to “paid is true and amount is more than 5”"):
         has(page, part)
+    has(b.last.text, "<code>config.condition</code>")
+    has(html.unescape(b.last.text), "<del>\"trigger.paid == true\"</del>")
     has(text_of(b.get("/admin/flows/%s/versions" % flow.id)), "Removed")
     has(text_of(b.get("/admin/flows/%s/versions?from=7&to=1" % flow.id)), "no such versions")
+
+
+@test("what differs is told as people chose it: titles of steps, labels of inputs, names instead of ids; the raw form is below")
+def _():
+    made = Tenant(name=unique("Differs "))
+    b = Browser(here())
+    b.sign_in(made.account.email, made.account.password)
+    crm = [made.connect("custom_crm", {}, {"url": "http://127.0.0.1:9/"}, name=name)["id"] for name in ("Sales CRM", "Service CRM")]
+    chat = [made.connect("slack", {"accessToken": "sandbox-slack-token", "webhookSecret": "x" * 32}, name=name)["id"]
+            for name in ("Our Slack", "Their Slack")]
+    for slug, name in (("t1", "Customers"), ("t2", "Buyers")):
+        equal(made.api("POST", "/tables", {"name": name, "slug": slug, "columns": [{"name": "a", "type": "string"}]}).status, 201)
+
+    def steps(i):
+        slack = {"kind": "action", "providerType": "slack", "actionName": "send_message", "connectionId": chat[i],
+                 "inputMapping": {"channel": ("C0123", "C0456")[i], "text": ("{{trigger.name}} came", "{{trigger.name}} paid")[i]},
+                 "inputNames": {"channel": ("#sales", "#service")[i]}, **({"onError": "continue"} if i else {})}
+        write = {"kind": "table.write", "config": {"tableSlug": ("t1", "t2")[i]}, "inputMapping": {"data": {"a": ("x", "{{trigger.name}}")[i]}}}
+        return [slack, write, {"kind": "crm.push", "config": {"connectionIds": crm[:i + 1]}}]
+    flow = Flow(made, steps(0))
+    flow.change(steps=steps(1))
+    page = text_of(b.get("/admin/flows/%s/versions?from=1&to=2" % flow.id))
+    for part in ("Send a message: Connection changed from “Our Slack” to “Their Slack”",
+                 "Send a message: Channel changed from “#sales” to “#service”", "changed from “[name] came” to “[name] paid”",
+                 "Send a message: When it has failed for good changed from “Stop: the run has failed” to “Go on with the next step”",
+                 "changed from “Customers” to “Buyers”", "changed from “a: x” to “a: [name]”",
+                 "changed from “Sales CRM” to “Sales CRM, Service CRM”"):
+        has(page, part)
+    for raw in (*chat, "C0456", "inputMapping.channel", "{{trigger.name}} paid"):
+        told = re.sub(r"<details.*?</details>", "", b.last.text, flags=re.S)
+        true(raw not in told and raw in html.unescape(b.last.text), raw)
+    changes = flow.call("GET", "/versions/1/diff/2").json()["changes"]
+    equal([(c["from"], c["to"]) for c in changes if c["field"] == "connectionId"], [tuple(chat)])
 
 
 @test("going back to a version from its page makes a new one; what it names that is gone is told")
