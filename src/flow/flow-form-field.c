@@ -1,8 +1,8 @@
 /* The fields of a step's form: of its kind "f_NAME", of an action's inputs "i_NAME"; objects are
  * rows of "f_NAME_key_0" and "f_NAME_value_0", "f_NAME_n" of them. */
 #include "base/arena.h"
+#include "connection/connection-chooser.h"
 #include "connection/connection.h"
-#include "flow/flow-chooser.h"
 #include "flow/flow-condition.h"
 #include "flow/flow-form.h"
 #include "table/table.h"
@@ -328,6 +328,7 @@ static struct chooser input_chooser(const struct flow_form *f, const struct inpu
 	    .connection_id = f->is_posted ? form_text(f, "connectionId")
 			     : id == NULL ? STR("")
 					  : str_from(id),
+	    .may_ask = flow_page_may_write(f->r),
 	    .is_of_step = true,
 	    .called = json_str(json_object_get(f->step, STEP_INPUT_NAMES), in->name)};
 }

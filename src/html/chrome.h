@@ -4,8 +4,9 @@
 #include "http/http.h"
 #include "http/slice.h"
 /* Renders template name with data (stolen) inside page.html; section marks the current navigation
- * entry. Adds to data: csrf, user, account, nav, flash, title, page_tabs for parts/tabs.html. Sets security headers (CSP without
- * inline script or style, nosniff, frame-ancestors none, referrer same-origin, no-store). */
+ * entry. Adds to data: csrf, user, account, nav, flash, title, page_tabs for parts/tabs.html. Sets
+ * security headers (CSP without inline script or style, nosniff, frame-ancestors none, referrer
+ * same-origin, no-store). */
 int chrome_page(struct req *r, int status, const char *section, const char *title,
     const char *template_name, json_t *data);
 /* The same for a part of the settings: their tabs stand above it. part is a section of
@@ -49,8 +50,8 @@ const char *chrome_link(struct req *r, const char *name, struct str value);
  * fields, which know days alone, and "part_of_day" for parts/part-of-day.html where the filter is
  * of less than days, as links of charts are. */
 void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t *data);
-/* The same pill of a list's other filter of times, "Tried" from then to then: where it is given, and
- * chrome_days has told none. */
+/* The same pill of a list's other filter of times, "Tried" from then to then, where it is given:
+ * instead of that of chrome_days. */
 void chrome_span(struct req *r, const char *what, const char *from_name, const char *to_name,
     struct opt_time from, struct opt_time to, json_t *data);
 /* A filter as links or options: [{value,label,href,is_current}], "All" first. */
