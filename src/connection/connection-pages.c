@@ -234,7 +234,7 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 
 	card_tell_provider(r->a, c, o);
 	json_set_str(o, "lastError", error);
-	connection_tell_error(r->a, o, c->name, error);
+	connection_tell_error(r->a, o, "It", error);
 	json_set_bool(o, "is_active", strcmp(c->status, CONNECTION_ACTIVE) == 0);
 	json_set_time(o, "receivedAt", c->received_us);
 	json_set_time(o, "handshakeAt", c->handshake_us);
@@ -573,7 +573,7 @@ static int show_breaker(struct req *r, const struct connection *c, json_t *data,
 	json_set_bool(o, "is_paused", is_paused);
 	json_set_time(o, "since", b.opened_us);
 	json_set_str(o, "lastError", b.last_error);
-	connection_tell_error(r->a, o, c->name, b.last_error);
+	connection_tell_error(r->a, o, "It", b.last_error);
 	json_set_time(o, "nextProbeAt", b.probe_at_us);
 	json_set_bool(o, "is_soon", b.probe_at_us < clock_now_us() + BREAKER_PROBE_FIRST_US);
 	show_breaker_acts(r, c, o);
@@ -659,7 +659,7 @@ int connection_show_subscriptions(
 		if (json_object_get(row, "form") != NULL && !is_failing)
 			continue;
 		json_set_str(row, "chip", is_failing ? "failed" : json_str(row, "status"));
-		connection_tell_error(r->a, row, c->name, json_str(row, "error"));
+		connection_tell_error(r->a, row, "It", json_str(row, "error"));
 		show_subscription_forms(r->a, row);
 		json_array_append(shown, row);
 	}

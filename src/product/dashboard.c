@@ -277,7 +277,7 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 		    provider_find(r->app->providers, str_from(json_str(row, "providerType")));
 		if (p == NULL)
 			continue;
-		connection_tell_error(r->a, row, json_str(row, "name"), json_str(row, "lastError"));
+		connection_tell_error(r->a, row, "It", json_str(row, "lastError"));
 		json_set_bool(
 		    row, "is_active", str_is(str_from(json_str(row, "status")), CONNECTION_ACTIVE));
 		first.has_destination = first.has_destination || provider_can(p, "crm_push");

@@ -25,7 +25,7 @@ static void show_lane(struct arena *a, json_t *lane, int64_t now_us)
 
 	json_set_str(lane, "state", state);
 	json_set_str(lane, "state_label", word_label(queue_states, state));
-	connection_tell_error(a, lane, json_str(lane, "name"), json_str(lane, "lastError"));
+	connection_tell_error(a, lane, "it", json_str(lane, "lastError"));
 	json_set_str(lane, "kind_label", word_label(queue_kinds, json_str(lane, "kind")));
 	json_set_bool(lane, "is_open", !is_closed);
 	json_set_bool(

@@ -25,7 +25,7 @@ const struct task_kind *task_kind(const struct app *app, const char *name)
 	return NULL;
 }
 
-const struct word task_statuses[] = {{"queued", "Waiting"}, {"running", "Running"},
+const struct word task_statuses[] = {{"queued", "Queued"}, {"running", "Running"},
     {"completed", "Completed"}, {"failed", "Failed"}, {"cancelled", "Cancelled"}, {NULL, NULL}};
 
 bool task_is_open(const struct task *t)
