@@ -230,7 +230,9 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 {
 	json_t *o = connection_json(c);
 	const char *error =
-	    c->provider != NULL ? c->last_error : "The provider's manifest is not there any more";
+	    c->provider != NULL
+		? c->last_error
+		: "This version of Connect does not know its provider: nothing is called or taken";
 
 	card_tell_provider(r->a, c, o);
 	json_set_str(o, "lastError", error);
@@ -239,6 +241,47 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 	json_set_time(o, "receivedAt", c->received_us);
 	json_set_time(o, "handshakeAt", c->handshake_us);
 	return o;
+}
+
+/* What holds their calls up, if anything does: "held" and "held_label". Arrays are small: a page's
+ * connections, and an account's breakers. */
+static int cards_tell_breakers(struct req *r, json_t *cards, struct err *err)
+{
+	struct breaker *v;
+	json_t *card;
+	size_t n, i;
+
+	if (breaker_list_of(r->app->db, r->a, &r->actor.account_id, &v, &n, err) == -1)
+		return -1;
+	json_array_each(cards, i, card) {
+		const char *held = NULL;
+		struct uuid id;
+
+		uuid_parse(str_from(json_str(card, "id")), &id);
+		for (size_t k = 0; k < n && held == NULL; k++)
+			if (uuid_eq(v[k].target_id, id))
+				held = breaker_is_paused(&v[k], JOB_LIVE) ? "paused"
+				       : v[k].opened_us != 0              ? "open"
+									  : NULL;
+		json_set_str(card, "held", held);
+		json_set_str(
+		    card, "held_label", held == NULL ? NULL : word_label(queue_states, held));
+	}
+	return 0;
+}
+
+/* Those that fail or rest come first, in their order. */
+static json_t *cards_in_trouble_first(struct arena *a, json_t *cards)
+{
+	json_t *sorted = json_own(a, json_array()), *card;
+	size_t i;
+
+	for (int is_well = 0; is_well <= 1; is_well++)
+		json_array_each(cards, i, card)
+			if ((json_bool(card, "is_active") && json_str(card, "held") == NULL) ==
+			    is_well)
+				json_array_append(sorted, card);
+	return sorted;
 }
 
 /* What other features know of them: counts of what came in. A list of cards. */
@@ -372,8 +415,9 @@ int connection_page_list(struct req *r)
 	s.rows = json_own(r->a, json_array());
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(s.rows, connection_card(r, v[i]));
-	if (connections_tell(r, s.rows, &err) == -1)
+	if (connections_tell(r, s.rows, &err) == -1 || cards_tell_breakers(r, s.rows, &err) == -1)
 		return res_error(r, &err);
+	s.rows = cards_in_trouble_first(r->a, s.rows);
 	data = json_object();
 	chrome_slice(r, &s, data);
 	json_set_bool(data, "is_paged", s.total > (int64_t)n);

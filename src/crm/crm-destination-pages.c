@@ -35,6 +35,7 @@ static void destination_show(struct req *r, json_t *o)
 	json_set_str(o, "state_label",
 	    word_label(is_paused || is_open ? queue_states : connection_statuses, state));
 	json_set_bool(o, "is_open", is_open);
+	json_set_bool(o, "is_usual", strcmp(state, CONNECTION_ACTIVE) == 0);
 	json_set_bool(o, "is_soon", json_time(o, "nextProbeAt") < now_us + BREAKER_PROBE_FIRST_US);
 	json_set_bool(o, "is_more", json_int(o, "pending") == BACKLOG_MOST);
 	json_set_bool(o, "waits", json_int(o, "pending") + json_int(o, "retrying") > 0);

@@ -53,7 +53,7 @@ DB_STMT(executions_one, "SELECT " LIST_COLUMNS "WHERE account_id = ? AND id = ? 
 DB_STMT(executions_of_both,
     "SELECT " LIST_COLUMNS "WHERE account_id = ? AND flow_id = ? AND status = ?" LIST_CONDITIONS);
 
-const struct word execution_statuses[] = {{EXECUTION_PENDING, "Waiting to begin"},
+const struct word execution_statuses[] = {{EXECUTION_PENDING, "Queued"},
     {EXECUTION_RUNNING, "Running"}, {EXECUTION_WAITING, "Waiting"},
     {EXECUTION_COMPLETED, "Completed"}, {EXECUTION_FAILED, "Failed"},
     {EXECUTION_CANCELLED, "Cancelled"}, {EXECUTION_FILTERED, "Filtered"}, {NULL, NULL}};

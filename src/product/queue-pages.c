@@ -25,6 +25,9 @@ static void show_lane(struct arena *a, json_t *lane, int64_t now_us)
 
 	json_set_str(lane, "state", state);
 	json_set_str(lane, "state_label", word_label(queue_states, state));
+	/* what waits for its time is as it should be */
+	json_set_str(lane, "chip",
+	    strcmp(state, "waiting") == 0 && due_us >= now_us - LATE_US ? "plain" : state);
 	connection_tell_error(a, lane, "it", json_str(lane, "lastError"));
 	json_set_str(lane, "kind_label", word_label(queue_kinds, json_str(lane, "kind")));
 	json_set_bool(lane, "is_open", !is_closed);
