@@ -257,6 +257,16 @@ static int connection_ask_packet(struct db *db, struct err *err)
 	return 0;
 }
 
+/* MariaDB does; of MySQL none does. */
+static bool connection_takes_bulk(MYSQL *conn)
+{
+	unsigned long extended = 0;
+
+	return mariadb_get_infov(
+		   conn, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &extended) == 0 &&
+	       (extended & (unsigned long)(MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
+}
+
 static int connection_open(struct db *db, struct err *err)
 {
 	const struct config *c = db->cfg;
@@ -279,6 +289,7 @@ static int connection_open(struct db *db, struct err *err)
 		err_set(err, ERR_UNAVAILABLE, "connect to the database: %s", mysql_error(db->conn));
 		return -1;
 	}
+	db->takes_bulk = connection_takes_bulk(db->conn);
 	if (db_connection_run(db, session_setup, "session", err) == -1 ||
 	    db_connection_run(db, session_mode, "session", err) == -1)
 		return -1;

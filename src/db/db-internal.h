@@ -30,6 +30,7 @@ struct db {
 	const struct config *cfg;
 	MYSQL *conn; /* NULL: none is open */
 	bool in_transaction, is_lost, is_impatient;
+	bool takes_bulk;        /* the parameters of many rows for one prepared row */
 	unsigned lock_wait_s;   /* when impatient; 0: as usual */
 	size_t packet_bytes;    /* max_allowed_packet */
 	size_t depth;           /* of db_nested */

@@ -4,6 +4,7 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "core-check.h"
+#include "crypto/random.h"
 
 void suite_db_core(void);
 
@@ -228,6 +229,72 @@ static void few_sizes(void)
 				 " WHERE VARIABLE_NAME = 'COM_STMT_PREPARE'") -
 		   before;
 	CHECK(prepared <= 3 * 12 + 2);
+	drop_table(db);
+}
+
+/* Some value for the column, or none. A number for a text now and then, which makes the column one of
+ * two types. */
+static struct db_val any_value(struct arena *a, size_t column)
+{
+	static const size_t lengths[] = {0, 1, 9, 250, 251, 252, 65535, 65536};
+	size_t n = lengths[random_below(COUNT(lengths))];
+	char *p = arena_alloc(a, n + 1);
+
+	if (random_below(4) == 0)
+		return db_null();
+	if (column == 0)
+		return db_int((int64_t)random_u64());
+	if (column == 1 && random_below(200) == 0)
+		return db_int((int64_t)random_below(1000000));
+	for (size_t i = 0; i < n; i++)
+		p[i] = (char)(column == 1 ? 'a' + random_below(26) : random_below(256));
+	return column == 1 ? db_strn((struct str){p, n}) : db_blob((struct str){p, n});
+}
+
+static bool is_value(struct arena *a, const struct db_val *sent, const struct db_rows *rows,
+    size_t row, size_t column)
+{
+	struct str s;
+
+	if (sent->type == DB_NULL || db_is_null(rows, row, column))
+		return sent->type == DB_NULL && db_is_null(rows, row, column);
+	if (column == 0)
+		return db_get_int(rows, row, column) == sent->i;
+	s = db_get_str(rows, row, column);
+	if (sent->type == DB_INT)
+		return str_is(s, arena_printf(a, "%lld", (long long)sent->i));
+	return s.n == sent->s.n && memcmp(s.p, sent->s.p, s.n) == 0;
+}
+
+/* However they go to the server: what was sent is what is there. */
+static void rows_of_any_values(void)
+{
+	static const struct db_stmt put = {
+	    "put", "INSERT INTO core_cells (id, n, t, b) VALUES ", "(?,?,?,?)", ""};
+	struct db *db = test_db();
+
+	if (db == NULL)
+		return;
+	for (int round = 0; round < 60; round++) {
+		struct arena *a = arena_new();
+		size_t n = 1 + random_below(LIMIT_DB_BATCH + 10);
+		struct db_val *v = arena_array(a, 4 * n, sizeof(*v));
+		struct err err = ERR_INIT;
+		struct db_rows rows;
+		uint64_t affected = 0;
+
+		make_table(db);
+		for (size_t i = 0; i < 4 * n; i++)
+			v[i] = i % 4 == 0 ? db_int((int64_t)i) : any_value(a, i % 4 - 1);
+		OK(db_exec_rows(db, &put, NULL, 0, v, n, 4, &affected, &err), &err);
+		CHECK_AT(round, affected == n);
+		rows = ROWS_OF(db, a, "SELECT n, t, b FROM core_cells ORDER BY id");
+		REQUIRE(rows.count == n);
+		for (size_t i = 0; i < 3 * n; i++)
+			CHECK_AT(
+			    round, is_value(a, &v[4 * (i / 3) + 1 + i % 3], &rows, i / 3, i % 3));
+		arena_free(a);
+	}
 	drop_table(db);
 }
 
@@ -843,11 +910,11 @@ void suite_db_core(void)
 {
 	ADD_TESTS("db_core", {"numbers and sums", numbers}, {"texts of any length", texts},
 	    {"bytes and ids", bytes}, {"many rows in pieces", many_rows}, {"few sizes", few_sizes},
-	    {"rows behind a head", rows_with_a_head}, {"large rows", large_rows},
-	    {"too many rows are an error", too_many_rows}, {"errors by kind", errors},
-	    {"transactions and hooks", transactions}, {"nested transactions", nesting},
-	    {"nested twice", nested_twice}, {"deletion in slices", purging},
-	    {"a deadlock is tried again", deadlocks},
+	    {"rows of any values", rows_of_any_values}, {"rows behind a head", rows_with_a_head},
+	    {"large rows", large_rows}, {"too many rows are an error", too_many_rows},
+	    {"errors by kind", errors}, {"transactions and hooks", transactions},
+	    {"nested transactions", nesting}, {"nested twice", nested_twice},
+	    {"deletion in slices", purging}, {"a deadlock is tried again", deadlocks},
 	    {"an idle connection that was closed is replaced", idle_connection_is_replaced},
 	    {"a connection lost within a transaction", killed_within_a_transaction},
 	    {"work done while the server works", meanwhile}, {"no server, then one", no_server});
