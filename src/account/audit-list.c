@@ -88,7 +88,7 @@ const struct word audit_actions[] = {{"session.sign_in", "Signed in"},
 const struct word audit_kinds[] = {{"user", "Person"}, {"invitation", "Invitation"},
     {"account", "Account"}, {"api_key", "API key"}, {"connection", "Connection"},
     {"provider_app", "App"}, {"record", "Record"}, {"lead", "Lead"}, {"view", "View"},
-    {"task", "Task"}, {"retention", "Records of type"}, {"lane", "Deliveries"}, {"job", "Job"},
+    {"task", "Bulk work"}, {"retention", "Records of type"}, {"lane", "Deliveries"}, {"job", "Job"},
     {"flow", "Flow"}, {"trigger", "Trigger"}, {"table", "Table"}, {"table_row", "Row of a table"},
     {NULL, NULL}};
 

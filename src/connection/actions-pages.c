@@ -1,5 +1,7 @@
 /* Pages of the actions: /admin/actions, and one action's, which runs it. */
 #include "account/account.h"
+#include "base/log.h"
+#include "connection/connection-chooser.h"
 #include "connection/connection-internal.h"
 #include "connection/connection-pages.h"
 #include "html/chrome.h"
@@ -46,10 +48,12 @@ int actions_page_list(struct req *r)
 	json_set_bool(data, "is_found", json_array_size(rows) > 0);
 	json_set_strn(data, "search", utf8_trim(req_query(r, "search")));
 	json_set(data, "provider_choices", provider_choices(r, "providerType", "actions"));
-	json_set_bool(data, "on_connections", false);
-	json_set_bool(data, "on_actions", true);
-	json_set_bool(data, "sees_actions", true);
 	return chrome_page(r, 200, "connections", "Actions", "connection/actions", data);
+}
+
+static bool actions_may_run(const struct req *r)
+{
+	return (r->actor.permissions & PERMIT(ACTIONS_EXECUTE)) != 0;
 }
 
 /* ---- one: the form ------------------------------------------------------------------------- */
@@ -62,6 +66,7 @@ struct actions_form {
 	size_t n;
 	json_t *inputs; /* as they were given, arena-owned; NULL: nothing was posted */
 	json_t *wrong;  /* {input: what is wrong with it}, arena-owned */
+	const struct connection *chosen; /* NULL: none, or the only one */
 };
 
 static const char *actions_field_name(struct arena *a, const struct input_spec *in)
@@ -73,7 +78,7 @@ static const char *actions_field_name(struct arena *a, const struct input_spec *
  * name. */
 static json_t *input_of_field(struct actions_form *f, const struct input_spec *in)
 {
-	struct str text = utf8_trim(req_form(f->r, actions_field_name(f->r->a, in)));
+	struct str text = utf8_trim(chooser_read(f->r, actions_field_name(f->r->a, in)));
 	struct err ignored = ERR_INIT;
 	int64_t number;
 	bool is_on;
@@ -122,7 +127,9 @@ static const char *input_text(struct arena *a, const json_t *v)
 	return json_scalar_text(a, v);
 }
 
-static void field_add_words(json_t *field, const char *const *words, size_t n, const char *value)
+/* labels: what people read instead of the words; or NULL. */
+static void field_add_words(
+    json_t *field, const char *const *words, const char *const *labels, size_t n, const char *value)
 {
 	json_t *choices = json_array();
 
@@ -130,15 +137,48 @@ static void field_add_words(json_t *field, const char *const *words, size_t n, c
 		json_t *o = json_object();
 
 		json_set_str(o, "value", words[i]);
+		json_set_str(o, "choice_label", labels == NULL ? NULL : labels[i]);
 		json_set_bool(o, "is_current", strcmp(words[i], value) == 0);
 		json_array_append_new(choices, o);
 	}
 	json_set(field, "choices", choices);
 }
 
+/* Makes of a field whose values the provider lists one to choose in. A list that cannot be had is
+ * no reason to show no form. */
+static void field_add_list(struct actions_form *f, const struct input_spec *in, json_t *field)
+{
+	const struct chooser c = {.p = f->p,
+	    .list = in->list,
+	    .may_ask = actions_may_run(f->r) && (f->n == 1 || f->chosen != NULL),
+	    .connection_id =
+		f->chosen == NULL ? STR("") : str_from(uuid_dup(f->r->a, f->chosen->id))};
+	struct str current = str_from(json_str(field, "value"));
+	const char *described = json_str(field, "described");
+	struct err err = ERR_INIT;
+	int is_listed = chooser_show(f->r, &c, current, field, &err);
+
+	if (is_listed == -1)
+		log_warn("actions.list", LOG_S("input", in->name), LOG_ERR(&err));
+	json_set_bool(field, "is_listed", is_listed == 1);
+	if (is_listed == 1) { /* how an ID looks is of no use then */
+		json_set_bool(field, "is_text", false);
+		json_set_str(field, "help", NULL);
+		json_set_str(field, "described",
+		    json_str(field, "error") == NULL
+			? NULL
+			: arena_printf(f->r->a, "%s-wrong", json_str(field, "name")));
+		described = json_str(field, "described");
+	}
+	if (json_str(field, "list_why") != NULL)
+		json_set_str(field, "described",
+		    arena_printf(f->r->a, "%s %s-why", described == NULL ? "" : described,
+			json_str(field, "name")));
+}
+
 static json_t *actions_field(struct actions_form *f, const struct input_spec *in)
 {
-	static const char *const truths[] = {"true", "false"};
+	static const char *const truths[] = {"true", "false"}, *const answers[] = {"Yes", "No"};
 	struct arena *a = f->r->a;
 	json_t *o = json_object();
 	const char *name = actions_field_name(a, in), *wrong = json_str(f->wrong, in->name),
@@ -166,9 +206,11 @@ static json_t *actions_field(struct actions_form *f, const struct input_spec *in
 	json_set_bool(
 	    o, "is_text", !is_choice && (in->type == INPUT_TEXT || in->type == INPUT_TIME));
 	if (in->nchoices > 0)
-		field_add_words(o, in->choices, in->nchoices, value);
+		field_add_words(o, in->choices, NULL, in->nchoices, value);
 	else if (is_choice)
-		field_add_words(o, truths, 2, value);
+		field_add_words(o, truths, answers, 2, value);
+	if (in->list != NULL)
+		field_add_list(f, in, o);
 	return o;
 }
 
@@ -284,12 +326,21 @@ static void actions_show_result(struct actions_form *f, const struct call_result
 		actions_show_next(f, res, data);
 }
 
+static bool action_has_lists(const struct action *act)
+{
+	for (size_t i = 0; i < act->ninputs; i++)
+		if (act->inputs[i].list != NULL)
+			return true;
+	return false;
+}
+
 static int actions_page(struct actions_form *f, int status, const struct connection *chosen,
     const struct call_result *res)
 {
 	struct req *r = f->r;
 	json_t *data = json_object(), *fields = json_array();
 
+	f->chosen = chosen;
 	for (size_t i = 0; i < f->act->ninputs; i++)
 		json_array_append_new(fields, actions_field(f, &f->act->inputs[i]));
 	json_set_str(data, "provider_type", f->p->name);
@@ -300,7 +351,8 @@ static int actions_page(struct actions_form *f, int status, const struct connect
 	json_set_bool(data, "has_fields", f->act->ninputs > 0);
 	json_set(data, "fields", fields);
 	json_set_bool(data, "writes", action_writes(r->a, f->act));
-	json_set_bool(data, "may_run", (r->actor.permissions & PERMIT(ACTIONS_EXECUTE)) != 0);
+	json_set_bool(data, "may_run", actions_may_run(r));
+	json_set_bool(data, "has_lists", f->n > 1 && action_has_lists(f->act));
 	json_set_bool(data, "may_connect", (r->actor.permissions & PERMIT(CONNECTIONS_WRITE)) != 0);
 	json_set_str(data, "curl", actions_curl(f, chosen));
 	actions_show_connections(f, chosen, data);
@@ -393,6 +445,10 @@ int actions_page_run(struct req *r)
 	if (!actions_asked(r, &f) || !actions_chosen(&f, &c))
 		return 0;
 	actions_read(&f);
+	if (str_is(req_form(r, "act"), "lists")) {
+		f.wrong = json_own(r->a, json_object());
+		return actions_page(&f, 200, c, NULL);
+	}
 	page_input = provider_page_input(f.p, f.act->name);
 	if (cursor.n > 0 && page_input != NULL)
 		json_set_strn(f.inputs, page_input, cursor);

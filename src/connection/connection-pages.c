@@ -176,7 +176,7 @@ static bool may_write_connections(const struct req *r)
 	return (r->actor.permissions & PERMIT(CONNECTIONS_WRITE)) != 0;
 }
 
-void connection_tell_error(struct arena *a, json_t *o, const char *error)
+void connection_tell_error(struct arena *a, json_t *o, const char *who, const char *error)
 {
 	static const char http[] = "HTTP ";
 	int64_t status = 0;
@@ -188,18 +188,20 @@ void connection_tell_error(struct arena *a, json_t *o, const char *error)
 		if (strlen(error) < sizeof(http) + 2 || !str_to_i64(digits, 100, 599, &status))
 			status = 0;
 	}
-	what = status == 401                    ? "It refused the credentials"
-	       : status == 403                  ? "It does not permit what was asked for"
-	       : status == 404 || status == 410 ? "It did not find what was asked for"
-	       : status == 409                  ? "It says that this is there already"
-	       : status == 429                  ? "It asked to be called less often"
-	       : status >= 500                  ? "It had an error"
-	       : status >= 400                  ? "It did not take the request"
-	       : status >= 300                  ? "It has moved to another address"
+	what = status == 401                    ? "refused the credentials"
+	       : status == 403                  ? "does not permit what was asked for"
+	       : status == 404 || status == 410 ? "did not find what was asked for"
+	       : status == 409                  ? "says that this is there already"
+	       : status == 429                  ? "asked to be called less often"
+	       : status >= 500                  ? "had an error"
+	       : status >= 400                  ? "did not take the request"
+	       : status >= 300                  ? "has moved to another address"
 						: NULL;
 	json_set_bool(o, "has_answer", what != NULL);
 	json_set_str(o, "error_words",
-	    what != NULL ? arena_printf(a, "%s (%lld).", what, (long long)status) : error);
+	    what == NULL ? error
+			 : arena_printf(a, "%s %s (%lld).", who != NULL ? who : "The other side",
+			       what, (long long)status));
 }
 
 /* It delivers, by itself or when it is asked. */
@@ -228,15 +230,58 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 {
 	json_t *o = connection_json(c);
 	const char *error =
-	    c->provider != NULL ? c->last_error : "The provider's manifest is not there any more";
+	    c->provider != NULL
+		? c->last_error
+		: "This version of Connect does not know its provider: nothing is called or taken";
 
 	card_tell_provider(r->a, c, o);
 	json_set_str(o, "lastError", error);
-	connection_tell_error(r->a, o, error);
+	connection_tell_error(r->a, o, "It", error);
 	json_set_bool(o, "is_active", strcmp(c->status, CONNECTION_ACTIVE) == 0);
 	json_set_time(o, "receivedAt", c->received_us);
 	json_set_time(o, "handshakeAt", c->handshake_us);
 	return o;
+}
+
+/* What holds their calls up, if anything does: "held" and "held_label". Arrays are small: a page's
+ * connections, and an account's breakers. */
+static int cards_tell_breakers(struct req *r, json_t *cards, struct err *err)
+{
+	struct breaker *v;
+	json_t *card;
+	size_t n, i;
+
+	if (breaker_list_of(r->app->db, r->a, &r->actor.account_id, &v, &n, err) == -1)
+		return -1;
+	json_array_each(cards, i, card) {
+		const char *held = NULL;
+		struct uuid id;
+
+		uuid_parse(str_from(json_str(card, "id")), &id);
+		for (size_t k = 0; k < n && held == NULL; k++)
+			if (uuid_eq(v[k].target_id, id))
+				held = breaker_is_paused(&v[k], JOB_LIVE) ? "paused"
+				       : v[k].opened_us != 0              ? "open"
+									  : NULL;
+		json_set_str(card, "held", held);
+		json_set_str(
+		    card, "held_label", held == NULL ? NULL : word_label(queue_states, held));
+	}
+	return 0;
+}
+
+/* Those that fail or rest come first, in their order. */
+static json_t *cards_in_trouble_first(struct arena *a, json_t *cards)
+{
+	json_t *sorted = json_own(a, json_array()), *card;
+	size_t i;
+
+	for (int is_well = 0; is_well <= 1; is_well++)
+		json_array_each(cards, i, card)
+			if ((json_bool(card, "is_active") && json_str(card, "held") == NULL) ==
+			    is_well)
+				json_array_append(sorted, card);
+	return sorted;
 }
 
 /* What other features know of them: counts of what came in. A list of cards. */
@@ -370,8 +415,9 @@ int connection_page_list(struct req *r)
 	s.rows = json_own(r->a, json_array());
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(s.rows, connection_card(r, v[i]));
-	if (connections_tell(r, s.rows, &err) == -1)
+	if (connections_tell(r, s.rows, &err) == -1 || cards_tell_breakers(r, s.rows, &err) == -1)
 		return res_error(r, &err);
+	s.rows = cards_in_trouble_first(r->a, s.rows);
 	data = json_object();
 	chrome_slice(r, &s, data);
 	json_set_bool(data, "is_paged", s.total > (int64_t)n);
@@ -384,9 +430,6 @@ int connection_page_list(struct req *r)
 	json_set_bool(data, "is_narrow",
 	    json_object_get(data, "role") != NULL || utf8_trim(req_query(r, "q")).n > 0);
 	json_set_bool(data, "may_write", may_write_connections(r));
-	json_set_bool(data, "on_connections", true);
-	json_set_bool(data, "on_actions", false);
-	json_set_bool(data, "sees_actions", (r->actor.permissions & PERMIT(ACTIONS_VIEW)) != 0);
 	return chrome_page(r, 200, "connections", "Connections", "connection/list", data);
 }
 
@@ -574,7 +617,7 @@ static int show_breaker(struct req *r, const struct connection *c, json_t *data,
 	json_set_bool(o, "is_paused", is_paused);
 	json_set_time(o, "since", b.opened_us);
 	json_set_str(o, "lastError", b.last_error);
-	connection_tell_error(r->a, o, b.last_error);
+	connection_tell_error(r->a, o, "It", b.last_error);
 	json_set_time(o, "nextProbeAt", b.probe_at_us);
 	json_set_bool(o, "is_soon", b.probe_at_us < clock_now_us() + BREAKER_PROBE_FIRST_US);
 	show_breaker_acts(r, c, o);
@@ -660,7 +703,7 @@ int connection_show_subscriptions(
 		if (json_object_get(row, "form") != NULL && !is_failing)
 			continue;
 		json_set_str(row, "chip", is_failing ? "failed" : json_str(row, "status"));
-		connection_tell_error(r->a, row, json_str(row, "error"));
+		connection_tell_error(r->a, row, "It", json_str(row, "error"));
 		show_subscription_forms(r->a, row);
 		json_array_append(shown, row);
 	}

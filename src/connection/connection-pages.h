@@ -39,9 +39,10 @@ void provider_label_rows(const struct app *app, json_t *rows);
 int connection_label_rows(struct req *r, json_t *rows, struct err *err);
 /* Adds "kindName", the provider's name, to what has both names; NULL where they say the same. */
 void connection_tell_kind(json_t *row);
-/* What a failed call came to: adds "error_words", a sentence, and "has_answer" where the error is
- * what the other side answered, which pages show a click away. */
-void connection_tell_error(struct arena *a, json_t *o, const char *error);
+/* What a failed call to who (a connection's name, "It" where that stands there already, or NULL)
+ * came to: adds "error_words", a sentence, and "has_answer" where the error is what the other side
+ * answered, which pages show a click away. */
+void connection_tell_error(struct arena *a, json_t *o, const char *who, const char *error);
 /* The head of its pages, connection/head.html, with the parts that it has as tabs. current:
  * "overview", "activity", "mapping", "subscriptions", "settings". */
 void connection_show_head(
@@ -54,6 +55,7 @@ struct connection_happening {
 	const char *kind; /* "received", "sent"; "changed" is the connection's own */
 	const char *mark; /* of the line: "success", "failed", "received", "change" */
 	const char *text, *note, *detail; /* note, detail: or NULL */
+	const char *again;                /* when it is tried again, as of the API; or NULL */
 	const char *href;
 };
 void connection_add_happening(json_t *data, const struct connection_happening *h);

@@ -76,6 +76,7 @@ void connection_add_happening(json_t *data, const struct connection_happening *h
 	json_set_str(o, "text", h->text);
 	json_set_str(o, "note", h->note);
 	json_set_str(o, "detail", h->detail);
+	json_set_str(o, "again", h->again);
 	json_set_str(o, "href", h->href);
 	json_array_append_new(json_object_get(data, "happenings"), o);
 }

@@ -35,6 +35,7 @@ static void destination_show(struct req *r, json_t *o)
 	json_set_str(o, "state_label",
 	    word_label(is_paused || is_open ? queue_states : connection_statuses, state));
 	json_set_bool(o, "is_open", is_open);
+	json_set_bool(o, "is_usual", strcmp(state, CONNECTION_ACTIVE) == 0);
 	json_set_bool(o, "is_soon", json_time(o, "nextProbeAt") < now_us + BREAKER_PROBE_FIRST_US);
 	json_set_bool(o, "is_more", json_int(o, "pending") == BACKLOG_MOST);
 	json_set_bool(o, "waits", json_int(o, "pending") + json_int(o, "retrying") > 0);
@@ -43,7 +44,7 @@ static void destination_show(struct req *r, json_t *o)
 	json_set_bool(o, "has_speed", json_is_integer(json_object_get(o, "medianUs")));
 	json_set_bool(
 	    o, "error_is_new", json_time(o, "lastErrorAt") > json_time(o, "lastDeliveredAt"));
-	connection_tell_error(r->a, o, json_str(o, "lastError"));
+	connection_tell_error(r->a, o, "It", json_str(o, "lastError"));
 }
 
 static bool destinations_have(const json_t *list, const char *id)
@@ -136,6 +137,25 @@ static void chart_fill(struct chart *c, const struct outcome_counts *counts, siz
 	}
 }
 
+/* What a bar counts: the deliveries that were tried then. The last one goes on. */
+static void chart_link(struct req *r, struct chart *c, const struct uuid *only)
+{
+	struct delivery_filter f = {.account_id = r->actor.account_id};
+
+	if (only != NULL)
+		f.connection_id = *only;
+	for (int i = 0; i < c->n; i++) {
+		int64_t n = 0;
+
+		for (unsigned k = 0; k < OUTCOMES; k++)
+			n += c->bars[i].values[k];
+		f.tried_from = (struct opt_time){c->from_us[i], true};
+		f.tried_to = (struct opt_time){i + 1 < c->n ? c->from_us[i + 1] : 0, i + 1 < c->n};
+		if (n > 0)
+			c->bars[i].href = deliveries_address(r, "/admin/deliveries", &f);
+	}
+}
+
 static json_t *chart_rows(const struct chart *c)
 {
 	json_t *rows = json_array();
@@ -144,6 +164,7 @@ static json_t *chart_rows(const struct chart *c)
 		json_t *o = json_object();
 
 		json_set_str(o, "label", c->bars[i].label);
+		json_set_str(o, "href", c->bars[i].href);
 		json_set_int(o, "delivered", c->bars[i].values[OUTCOME_DELIVERED]);
 		json_set_int(o, "retried", c->bars[i].values[OUTCOME_RETRIED]);
 		json_set_int(o, "failed", c->bars[i].values[OUTCOME_FAILED]);
@@ -182,6 +203,7 @@ static int destinations_draw(struct req *r, json_t *data, struct err *err)
 		c.from_us[0], &counts, &n, err) == -1)
 		return -1;
 	chart_fill(&c, counts, n);
+	chart_link(r, &c, is_one ? &only : NULL);
 	svg_stacks(r->a, svg,
 	    arena_printf(r->a, "What came of attempts, %s, %s",
 		is_days ? "each of the last 30 days" : "each of the last 48 hours",

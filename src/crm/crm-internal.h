@@ -108,15 +108,22 @@ int push_items_add(struct db *db, struct arena *a, const struct uuid *account_id
 struct delivery_filter {
 	struct uuid account_id, connection_id, lead_id, task_id;
 	struct str status;
-	struct str provider_type; /* of the lead's source */
-	struct opt_time from, to; /* when the delivery was queued first */
-	struct str search;        /* words of its lead: of the newest FOUND_LEADS_MOST that match */
+	struct str provider_type;             /* of the lead's source */
+	struct opt_time from, to;             /* when the delivery was queued first */
+	struct opt_time tried_from, tried_to; /* it had an attempt then */
+	struct str search; /* words of its lead: of the newest FOUND_LEADS_MOST that match */
 };
+#define DESTINATION_REMOVED "(removed)" /* the name of one that is gone */
 #define FOUND_LEADS_MOST 100
-/* The beginnings of the ids of from and to, which is all of them where neither is given. */
+/* The beginnings of the ids of from and to, which is all of them where neither is given; and those
+ * of attempts, if such are asked for (DELIVERY_TRIED, three values). */
 struct delivery_range {
-	struct uuid from, before;
+	struct uuid from, before, tried_from, tried_before;
+	bool is_of_attempts;
 };
+#define DELIVERY_TRIED                                                                             \
+	" AND (? IS NULL OR d.id IN (SELECT y.delivery_id FROM lead_delivery_attempts y"           \
+	" WHERE y.account_id = d.account_id AND y.id >= ? AND y.id < ?))"
 struct delivery_range delivery_range_of(const struct delivery_filter *f);
 extern const struct list list_of_deliveries;
 /* All that match and are no success (without a status: that failed or were given up) are pushed

@@ -67,10 +67,10 @@ DB_STMT(destinations_of_lead, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
 	" AND (? IS NULL OR d.id IN (SELECT i.delivery_id FROM push_items i"                       \
 	" WHERE i.account_id = d.account_id AND i.task_id = ?))"                                   \
 	" AND (? IS NULL OR ? = (SELECT l.provider_type FROM leads l WHERE l.id = d.lead_id"       \
-	" AND l.account_id = d.account_id))"
+	" AND l.account_id = d.account_id))" DELIVERY_TRIED
 #define NEWEST " ORDER BY d.id DESC LIMIT ? OFFSET ?"
 #define OLDEST " ORDER BY d.id LIMIT ? OFFSET ?"
-#define NFILTERS 12
+#define NFILTERS 15
 DB_STMT(delivery_page_newest,
     LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES "WHERE d.account_id = ?" DELIVERY_FILTERS NEWEST);
 DB_STMT(delivery_page_oldest,
@@ -83,10 +83,15 @@ DB_STMT(delivery_page_of_leads_newest,
     LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES OF_LEADS DELIVERY_FILTERS NEWEST);
 DB_STMT(delivery_page_of_leads_oldest,
     LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES OF_LEADS DELIVERY_FILTERS OLDEST);
-#define SOURCE_LEADS_MOST 500
+#define FEW_LEADS_MOST 500
 DB_STMT(leads_of_source,
     "SELECT id FROM leads FORCE INDEX (leads_provider) WHERE account_id = ? AND provider_type = ?"
     " LIMIT ?");
+/* A range of the attempts' own key: what it costs is what was tried then. */
+DB_STMT(leads_tried,
+    "SELECT DISTINCT d.lead_id FROM lead_delivery_attempts y FORCE INDEX (PRIMARY)"
+    " JOIN lead_deliveries d ON d.id = y.delivery_id AND d.account_id = y.account_id"
+    " WHERE y.account_id = ? AND y.id >= ? AND y.id < ? LIMIT ?");
 DB_STMT(
     delivery_one, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES "WHERE d.account_id = ? AND d.id = ?");
 #define COUNT_MATCHING "SELECT COUNT(*) FROM (SELECT d.id FROM lead_deliveries d "
@@ -102,6 +107,8 @@ static const struct filter_row delivery_filters[] = {
     {"providerType", FILTER_TEXT, offsetof(struct delivery_filter, provider_type), NULL, NULL},
     {"from", FILTER_FROM, offsetof(struct delivery_filter, from), NULL, NULL},
     {"to", FILTER_UNTIL, offsetof(struct delivery_filter, to), NULL, NULL},
+    {"triedFrom", FILTER_TIME, offsetof(struct delivery_filter, tried_from), NULL, NULL},
+    {"triedTo", FILTER_TIME, offsetof(struct delivery_filter, tried_to), NULL, NULL},
     {"search", FILTER_TEXT, offsetof(struct delivery_filter, search), NULL, NULL},
     {NULL, 0, 0, NULL, NULL}};
 const struct list list_of_deliveries = {"deliveries", delivery_filters, "createdAt"};
@@ -127,7 +134,7 @@ static json_t *destination_json(struct arena *a, const struct db_rows *rows, siz
 	json_set_str(o, "id", uuid_dup(a, db_get_uuid(rows, i, DESTINATION_ID)));
 	json_set_str(o, "leadId", uuid_dup(a, db_get_uuid(rows, i, DESTINATION_LEAD)));
 	json_set_str(o, "connectionId", uuid_dup(a, db_get_uuid(rows, i, DESTINATION_CONNECTION)));
-	json_set_str(o, "name", name == NULL ? "(removed)" : name);
+	json_set_str(o, "name", name == NULL ? DESTINATION_REMOVED : name);
 	json_set_str(o, "status", db_get_text(rows, i, DESTINATION_STATUS));
 	json_set_int(o, "attempts", db_get_int(rows, i, DESTINATION_ATTEMPTS));
 	json_set_str(o, "lastError", db_get_text(rows, i, DESTINATION_LAST_ERROR));
@@ -262,12 +269,19 @@ static int delivery_json(struct app *app, struct arena *a, const struct db_rows 
 
 struct delivery_range delivery_range_of(const struct delivery_filter *f)
 {
-	struct delivery_range range;
+	struct delivery_range range = {
+	    .is_of_attempts = f->tried_from.is_given || f->tried_to.is_given};
 
 	memset(&range.before, 0xff, sizeof(range.before));
-	range.from = f->from.is_given ? uuid_at(f->from.us) : (struct uuid){{0}};
+	range.tried_before = range.before;
+	if (f->from.is_given)
+		range.from = uuid_at(f->from.us);
 	if (f->to.is_given)
 		range.before = uuid_at(f->to.us);
+	if (f->tried_from.is_given)
+		range.tried_from = uuid_at(f->tried_from.us);
+	if (f->tried_to.is_given)
+		range.tried_before = uuid_at(f->tried_to.us);
 	return range;
 }
 
@@ -300,23 +314,42 @@ static int found_by_search(
 	return 1;
 }
 
-/* All of a source with few leads, which would be looked for among all deliveries otherwise. */
+/* Few leads are listed, so that their deliveries are not looked for among all. */
+static int found_few(struct arena *a, const struct db_rows *rows, json_t *ids)
+{
+	for (size_t i = 0; i < rows->count && rows->count <= FEW_LEADS_MOST; i++) {
+		struct uuid id = db_get_uuid(rows, i, 0);
+
+		found_add(a, ids, &id);
+	}
+	return rows->count <= FEW_LEADS_MOST;
+}
+
 static int found_by_source(
     struct app *app, struct arena *a, const struct delivery_filter *f, json_t *ids, struct err *err)
 {
 	struct db_rows rows;
 
 	if (db_query(app->db, a, &leads_of_source,
-		DB_VALS(db_uuid(&f->account_id), db_name(f->provider_type),
-		    db_int(SOURCE_LEADS_MOST + 1)),
+		DB_VALS(
+		    db_uuid(&f->account_id), db_name(f->provider_type), db_int(FEW_LEADS_MOST + 1)),
 		&rows, err) == -1)
 		return -1;
-	for (size_t i = 0; i < rows.count && rows.count <= SOURCE_LEADS_MOST; i++) {
-		struct uuid id = db_get_uuid(&rows, i, 0);
+	return found_few(a, &rows, ids);
+}
 
-		found_add(a, ids, &id);
-	}
-	return rows.count <= SOURCE_LEADS_MOST;
+static int found_by_tries(
+    struct app *app, struct arena *a, const struct delivery_filter *f, json_t *ids, struct err *err)
+{
+	struct delivery_range range = delivery_range_of(f);
+	struct db_rows rows;
+
+	if (db_query(app->db, a, &leads_tried,
+		DB_VALS(db_uuid(&f->account_id), db_uuid(&range.tried_from),
+		    db_uuid(&range.tried_before), db_int(FEW_LEADS_MOST + 1)),
+		&rows, err) == -1)
+		return -1;
+	return found_few(a, &rows, ids);
 }
 
 /* The leads that the filter means, as JSON for OF_LEADS: 1, 0 they are not to be listed, -1. */
@@ -324,9 +357,10 @@ static int found_leads(struct app *app, struct arena *a, const struct delivery_f
     struct str *out, struct err *err)
 {
 	json_t *ids = json_own(a, json_array());
-	int found = f->search.n > 0          ? found_by_search(app, a, f, ids, err)
-		    : f->provider_type.n > 0 ? found_by_source(app, a, f, ids, err)
-					     : 0;
+	int found = f->search.n > 0                       ? found_by_search(app, a, f, ids, err)
+		    : delivery_range_of(f).is_of_attempts ? found_by_tries(app, a, f, ids, err)
+		    : f->provider_type.n > 0              ? found_by_source(app, a, f, ids, err)
+							  : 0;
 
 	*out = json_text(a, ids);
 	return found;
@@ -339,7 +373,9 @@ static size_t filters_vals(
 	    db_name(f->status), db_name(f->status), db_uuid_or_null(&f->connection_id),
 	    db_uuid_or_null(&f->connection_id), db_uuid_or_null(&f->lead_id),
 	    db_uuid_or_null(&f->lead_id), db_uuid_or_null(&f->task_id),
-	    db_uuid_or_null(&f->task_id), db_name(f->provider_type), db_name(f->provider_type)};
+	    db_uuid_or_null(&f->task_id), db_name(f->provider_type), db_name(f->provider_type),
+	    range->is_of_attempts ? db_int(1) : db_null(), db_uuid(&range->tried_from),
+	    db_uuid(&range->tried_before)};
 
 	memcpy(v, vals, sizeof(vals));
 	return NFILTERS;
@@ -371,7 +407,7 @@ int deliveries_count_matching(
 	int found = matching_vals(app, a, f, &range, v, &k, err);
 
 	*n = -1;
-	if (found == -1 || (found == 0 && f->provider_type.n > 0))
+	if (found == -1 || (found == 0 && (f->provider_type.n > 0 || range.is_of_attempts)))
 		return found;
 	v[k++] = db_int(BACKLOG_MOST);
 	if (db_query(app->db, a,

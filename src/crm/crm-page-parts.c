@@ -15,9 +15,11 @@ void crm_show_tabs(json_t *data, enum crm_tab current)
 
 void crm_tell_error(struct arena *a, json_t *delivery)
 {
-	const char *error = json_str(delivery, "lastError");
+	const char *error = json_str(delivery, "lastError"), *name = json_str(delivery, "name");
 
-	connection_tell_error(a, delivery, error);
+	if (name != NULL && strcmp(name, DESTINATION_REMOVED) == 0)
+		name = NULL;
+	connection_tell_error(a, delivery, name, error);
 	if (error != NULL && str_is(str_from(json_str(delivery, "status")), DELIVERY_PENDING))
 		json_set_str(delivery, "error_words",
 		    arena_printf(a, "Last time: %s", json_str(delivery, "error_words")));

@@ -211,8 +211,7 @@ DB_STMT(deliveries_to_push_again,
     " AND (? IS NULL OR d.id IN (SELECT i.delivery_id FROM push_items i"
     " WHERE i.account_id = d.account_id AND i.task_id = ?))"
     " AND (? IS NULL OR ? = (SELECT l.provider_type FROM leads l WHERE l.id = d.lead_id"
-    " AND l.account_id = d.account_id))"
-    " ORDER BY d.id LIMIT ?");
+    " AND l.account_id = d.account_id))" DELIVERY_TRIED " ORDER BY d.id LIMIT ?");
 
 static struct opt_time again_time(const struct push_all *p, const char *name)
 {
@@ -228,8 +227,11 @@ static int again_page(const struct push_all *p, struct db *db, struct arena *a,
 	struct uuid to = {{0}}, lead = {{0}}, task = {{0}}, until = uuid_at(t->created_us + 1);
 	struct db_val status = db_str(json_str(p->filter, "status")),
 		      source = db_str(json_str(p->filter, "providerType"));
-	const struct delivery_range range = delivery_range_of(
-	    &(struct delivery_filter){.from = again_time(p, "from"), .to = again_time(p, "to")});
+	const struct delivery_range range =
+	    delivery_range_of(&(struct delivery_filter){.from = again_time(p, "from"),
+		.to = again_time(p, "to"),
+		.tried_from = again_time(p, "triedFrom"),
+		.tried_to = again_time(p, "triedTo")});
 
 	push_all_member(p->filter, "connectionId", &to);
 	push_all_member(p->filter, "leadId", &lead);
@@ -239,7 +241,8 @@ static int again_page(const struct push_all *p, struct db *db, struct arena *a,
 		db_uuid(&range.before), db_uuid(&until), status, status, db_uuid_or_null(&to),
 		db_uuid_or_null(&to), db_uuid_or_null(&lead), db_uuid_or_null(&lead),
 		db_uuid_or_null(&task), db_uuid_or_null(&task), source, source,
-		db_int(LIMIT_DB_BATCH)),
+		range.is_of_attempts ? db_int(1) : db_null(), db_uuid(&range.tried_from),
+		db_uuid(&range.tried_before), db_int(LIMIT_DB_BATCH)),
 	    rows, err);
 }
 

@@ -201,6 +201,8 @@ static void again_tell_filter(
 				   : NULL);
 	json_set_known_time(data, "of_from", opt_time_or(f->from, TIME_NONE));
 	json_set_known_time(data, "of_to", opt_time_or(f->to, TIME_NONE));
+	json_set_known_time(data, "tried_from", opt_time_or(f->tried_from, TIME_NONE));
+	json_set_known_time(data, "tried_to", opt_time_or(f->tried_to, TIME_NONE));
 }
 
 int crm_page_again(struct req *r)

@@ -72,6 +72,7 @@ static void deliveries_show_filters(struct req *r, const struct delivery_filter 
 	json_set_strn(data, "status", f->status);
 	json_set_strn(data, "search", f->search);
 	chrome_days(r, f->from, f->to, data);
+	chrome_span(r, "Tried", "triedFrom", "triedTo", f->tried_from, f->tried_to, data);
 	json_set_int(data, "filter_count", n);
 	json_set(data, "hidden", delivery_filter_fields(r, f));
 	json_set_str(data, "again_href",
@@ -132,7 +133,7 @@ static void attempt_show(struct req *r, json_t *attempt)
 	const int64_t status = json_int(attempt, "status");
 	const char *error = json_str(attempt, "error");
 
-	connection_tell_error(r->a, attempt, error);
+	connection_tell_error(r->a, attempt, json_str(attempt, "name"), error);
 	json_set_bool(attempt, "is_good", error == NULL);
 	json_set_str(attempt, "http",
 	    status > 0 ? arena_printf(r->a, "HTTP %lld", (long long)status) : NULL);
@@ -219,6 +220,7 @@ int crm_connection_activity(
 			.text = title != NULL ? title : "Lead",
 			.note = json_str(d, "statusLabel"),
 			.detail = json_str(d, "error_words"),
+			.again = json_str(d, "again"),
 			.href = arena_printf(r->a, DELIVERIES_ADDRESS "/%s", json_str(d, "id"))});
 	}
 	return 0;

@@ -68,7 +68,7 @@ DB_STMT(executions_one,
 DB_STMT(executions_of_both_newest, OF_BOTH NEWEST);
 DB_STMT(executions_of_both_oldest, OF_BOTH OLDEST);
 
-const struct word execution_statuses[] = {{EXECUTION_PENDING, "Waiting to begin"},
+const struct word execution_statuses[] = {{EXECUTION_PENDING, "Queued"},
     {EXECUTION_RUNNING, "Running"}, {EXECUTION_WAITING, "Waiting"},
     {EXECUTION_COMPLETED, "Completed"}, {EXECUTION_FAILED, "Failed"},
     {EXECUTION_CANCELLED, "Cancelled"}, {EXECUTION_FILTERED, "Filtered"}, {NULL, NULL}};

@@ -184,7 +184,7 @@ static void steps_add_words(struct req *r, const struct execution *x, const stru
 		json_set_str(row, "child_href", step_child(r->a, row));
 		json_set_str(row, "edit_href",
 		    is_flow_there ? edit_address(r, x, json_str(row, "step")) : NULL);
-		connection_tell_error(r->a, row, json_str(row, "error"));
+		connection_tell_error(r->a, row, NULL, json_str(row, "error"));
 		step_add_value(r->a, row, "input");
 		step_add_value(r->a, row, "output");
 	}
@@ -202,7 +202,7 @@ static json_t *error_json(
 	if (x->error == NULL)
 		return json_null();
 	o = json_object();
-	connection_tell_error(r->a, o, x->error);
+	connection_tell_error(r->a, o, NULL, x->error);
 	json_set_str(o, "answer", x->error);
 	json_set_str(o, "step",
 	    s == NULL         ? x->error_step

@@ -1,7 +1,7 @@
 /* Pages of runs: all of them, and those of a flow. Data of "flow/runs" and "flow/flow-runs", which
  * share "flow/run-list": rows (runs as the API has them, with execution_add_words), statuses,
  * flows, triggers, repeats (choices), search, from, to, filter_count, is_filtered, can_write,
- * address, query, tasks (open tasks that run things again), sees_imports, problem. */
+ * address, query, tasks (open tasks that run things again), problem. */
 #include "flow/execution-pages.h"
 #include "account/permission.h"
 #include "base/arena.h"
@@ -86,7 +86,7 @@ int execution_add_words(struct req *r, json_t *rows, struct err *err)
 		json_set_str(
 		    row, "href", arena_printf(r->a, RUNS_ADDRESS "/%s", json_str(row, "id")));
 		json_set(row, "origin", origin_json(r, row, titles));
-		connection_tell_error(r->a, row, json_str(row, "error"));
+		connection_tell_error(r->a, row, NULL, json_str(row, "error"));
 	}
 	return 0;
 }
@@ -174,7 +174,6 @@ int execution_page_history(struct req *r)
 	json_set(data, "tasks", json_incref(tasks));
 	json_set_str(data, "address", RUNS_ADDRESS);
 	json_set_bool(data, "is_of_flow", false);
-	json_set_bool(data, "sees_imports", (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0);
 	return chrome_page(r, 200, "runs", "Runs", "flow/runs", json_incref(data));
 }
 

@@ -1,9 +1,8 @@
 #include "flow/flow-diff.h"
 #include "flow/flow-internal.h"
 
-#define TEXT_BYTES 120u /* of a value within a sentence */
-
 struct diffing {
+	const struct flow_words *w;
 	struct arena *a;
 	json_t *changes;
 };
@@ -23,17 +22,6 @@ struct diff_list {
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
-static const char *step_title(const json_t *step)
-{
-	const char *name = json_str(step, "name"), *kind = json_str(step, "kind");
-	const struct step_kind *k = kind == NULL ? NULL : step_kind_find(str_from(kind));
-
-	return name != NULL && *name != '\0' ? name
-	       : k != NULL                   ? k->label
-	       : kind != NULL                ? kind
-					     : "A step";
-}
-
 /* "step_2_1" as people count: "step 2.1". */
 static const char *key_words(struct arena *a, const char *key)
 {
@@ -42,43 +30,6 @@ static const char *key_words(struct arena *a, const char *key)
 	for (char *p = strchr(text, '_'); p != NULL; p = strchr(p, '_'))
 		*p = p - text == 4 ? ' ' : '.';
 	return text;
-}
-
-/* A value within a sentence: short, on one line. */
-static const char *value_words(struct arena *a, const json_t *v)
-{
-	struct str text;
-
-	if (v == NULL || json_is_null(v))
-		return "nothing";
-	text = json_is_string(v) ? (struct str){json_string_value(v), json_string_length(v)}
-				 : json_text(a, v);
-	if (text.n == 0)
-		return "nothing";
-	if (text.n > TEXT_BYTES)
-		return arena_printf(a, "“%.*s…”", (int)utf8_cut(text, TEXT_BYTES).n, text.p);
-	return arena_printf(a, "“%.*s”", (int)text.n, text.p);
-}
-
-/* "config.condition" of a filter is its "Condition". */
-static const char *field_words(struct arena *a, const json_t *step, const char *field)
-{
-	static const struct {
-		const char *field, *label;
-	} known[] = {{"name", "Name"}, {"kind", "Kind"}, {"providerType", "Provider"},
-	    {"actionName", "Action"}, {"connectionId", "Connection"}, {"onError", "When it fails"},
-	    {"retry", "Tries"}};
-	const char *kind = json_str(step, "kind"), *last = strrchr(field, '.');
-	const struct step_kind *k = kind == NULL ? NULL : step_kind_find(str_from(kind));
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (strcmp(known[i].field, field) == 0)
-			return known[i].label;
-	last = last == NULL ? field : last + 1;
-	for (size_t i = 0; k != NULL && k->fields[i].name != NULL; i++)
-		if (strcmp(k->fields[i].name, last) == 0)
-			return k->fields[i].label;
-	return arena_strdup(a, last);
 }
 
 static json_t *change_add(struct diffing *d, const char *change, const json_t *step,
@@ -92,7 +43,7 @@ static json_t *change_add(struct diffing *d, const char *change, const json_t *s
 	    key_before != NULL && strcmp(key, key_before) != 0 ? key_before : NULL);
 	json_set_str(o, "kind", json_str(step, "kind"));
 	json_set_str(o, "name", json_str(step, "name"));
-	json_set_str(o, "label", step_title(step));
+	json_set_str(o, "label", flow_words_title_of(d->w, step));
 	if (json_array_size(d->changes) == FLOW_DIFF_CHANGES)
 		json_set_str(o, "text", "There are more changes than are told");
 	if (json_array_size(d->changes) <= FLOW_DIFF_CHANGES)
@@ -206,20 +157,10 @@ static bool member_is_object(const char *path)
 	return strcmp(path, "config") == 0 || strcmp(path, "inputMapping") == 0;
 }
 
-/* What was chosen goes by its name, where the step has that. */
-static const json_t *value_named(const json_t *step, const char *path, const json_t *v)
-{
-	const char *input = strncmp(path, "inputMapping.", 13) == 0 ? path + 13 : NULL;
-	const json_t *name =
-	    input == NULL ? NULL : json_object_get(json_object_get(step, STEP_INPUT_NAMES), input);
-
-	return v != NULL && json_is_string(name) ? name : v;
-}
-
 static void field_tell(struct diffing *d, const struct diff_step *x, const struct diff_step *y,
     const char *path, const json_t *from, const json_t *to)
 {
-	const char *label = field_words(d->a, y->json, path);
+	const char *label = flow_words_field(d->w, y->json, path);
 	json_t *o = change_add(d, "changed", y->json, y->key, x->key);
 
 	if (o == NULL)
@@ -228,9 +169,10 @@ static void field_tell(struct diffing *d, const struct diff_step *x, const struc
 	json_set_str(o, "fieldLabel", label);
 	json_set(o, "from", from == NULL ? NULL : json_incref(JSON_ITER(from)));
 	json_set(o, "to", to == NULL ? NULL : json_incref(JSON_ITER(to)));
-	change_tell(o, arena_printf(d->a, "%s: %s changed from %s to %s", step_title(y->json),
-			   label, value_words(d->a, value_named(x->json, path, from)),
-			   value_words(d->a, value_named(y->json, path, to))));
+	change_tell(o,
+	    arena_printf(d->a, "%s: %s changed from %s to %s", flow_words_title_of(d->w, y->json),
+		label, flow_words_value(d->w, x->json, path, from),
+		flow_words_value(d->w, y->json, path, to)));
 }
 
 static void members_compare(struct diffing *d, const struct diff_step *x, const struct diff_step *y,
@@ -321,7 +263,7 @@ static void pair_compare(struct diffing *d, const struct diff_step *x, const str
 {
 	if (!y->has_stayed)
 		change_tell(change_add(d, "moved", y->json, y->key, x->key),
-		    arena_printf(d->a, "%s moved from %s to %s", step_title(y->json),
+		    arena_printf(d->a, "%s moved from %s to %s", flow_words_title_of(d->w, y->json),
 			key_words(d->a, x->key), key_words(d->a, y->key)));
 	if (steps_equal(x->json, y->json))
 		return;
@@ -343,13 +285,15 @@ static void lists_compare(struct diffing *d, const json_t *before, const char *o
 		if (x.v[i].pair == NONE)
 			change_tell(change_add(d, "removed", x.v[i].json, x.v[i].key, NULL),
 			    arena_printf(d->a, "%s was removed (it was %s)",
-				step_title(x.v[i].json), key_words(d->a, x.v[i].key)));
+				flow_words_title_of(d->w, x.v[i].json),
+				key_words(d->a, x.v[i].key)));
 	for (size_t i = 0; i < y.n; i++)
 		if (y.v[i].pair != NONE)
 			pair_compare(d, &x.v[y.v[i].pair], &y.v[i]);
 		else
 			change_tell(change_add(d, "added", y.v[i].json, y.v[i].key, NULL),
-			    arena_printf(d->a, "%s was added as %s", step_title(y.v[i].json),
+			    arena_printf(d->a, "%s was added as %s",
+				flow_words_title_of(d->w, y.v[i].json),
 				key_words(d->a, y.v[i].key)));
 }
 
@@ -378,15 +322,16 @@ static void settings_compare(struct diffing *d, const json_t *before, const json
 		json_set(o, "to", to == NULL ? NULL : json_incref(JSON_ITER(to)));
 		json_set_str(o, "text",
 		    arena_printf(d->a, "%s changed from %s to %s", known[i].label,
-			value_words(d->a, from), value_words(d->a, to)));
+			flow_words_value(d->w, NULL, "", from),
+			flow_words_value(d->w, NULL, "", to)));
 		json_array_append_new(d->changes, o);
 	}
 }
 
-json_t *flow_diff(struct arena *a, const json_t *steps_before, const json_t *settings_before,
-    const json_t *steps_after, const json_t *settings_after)
+json_t *flow_diff(const struct flow_words *w, const json_t *steps_before,
+    const json_t *settings_before, const json_t *steps_after, const json_t *settings_after)
 {
-	struct diffing d = {.a = a, .changes = json_own(a, json_array())};
+	struct diffing d = {.w = w, .a = w->a, .changes = json_own(w->a, json_array())};
 	size_t count_before = 0, count_after = 0;
 
 	lists_compare(&d, steps_before, NULL, &count_before, steps_after, NULL, &count_after);

@@ -6,15 +6,14 @@
  * added. The lists within a pair are compared in the same way. */
 #ifndef FLOW_FLOW_DIFF_H
 #define FLOW_FLOW_DIFF_H
-#include "base/arena.h"
-#include "base/json.h"
+#include "flow/flow-words.h"
 
 #define FLOW_DIFF_CHANGES 500 /* more are not told: then the last says so */
 
 /* [{"change": "added|removed|moved|changed", "step": key in the later one (of what was removed: in
  * the earlier), "stepBefore": key in the earlier where it has another, "kind", "name", "label",
  * "field": dotted path of what changed, "fieldLabel", "from", "to", "text": a sentence}] in the
- * order of the later version; settings come last, without a step. Arena-owned. */
-json_t *flow_diff(struct arena *a, const json_t *steps_before, const json_t *settings_before,
-    const json_t *steps_after, const json_t *settings_after);
+ * order of the later version; settings come last, without a step. w->a's. */
+json_t *flow_diff(const struct flow_words *w, const json_t *steps_before,
+    const json_t *settings_before, const json_t *steps_after, const json_t *settings_after);
 #endif

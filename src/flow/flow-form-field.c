@@ -1,8 +1,8 @@
 /* The fields of a step's form: of its kind "f_NAME", of an action's inputs "i_NAME"; objects are
  * rows of "f_NAME_key_0" and "f_NAME_value_0", "f_NAME_n" of them. */
 #include "base/arena.h"
+#include "connection/connection-chooser.h"
 #include "connection/connection.h"
-#include "flow/flow-chooser.h"
 #include "flow/flow-condition.h"
 #include "flow/flow-form.h"
 #include "table/table.h"
@@ -328,6 +328,7 @@ static struct chooser input_chooser(const struct flow_form *f, const struct inpu
 	    .connection_id = f->is_posted ? form_text(f, "connectionId")
 			     : id == NULL ? STR("")
 					  : str_from(id),
+	    .may_ask = flow_page_may_write(f->r),
 	    .is_of_step = true,
 	    .called = json_str(json_object_get(f->step, STEP_INPUT_NAMES), in->name)};
 }
@@ -413,20 +414,11 @@ static void choices_keep(json_t *choices, struct str current)
 
 static void choices_of_words(json_t *o, const struct step_field *field, struct str current)
 {
-	static const struct word operations[] = {{"identity", "Keep it as it is"},
-	    {"uppercase", "UPPER CASE"}, {"lowercase", "lower case"},
-	    {"trim", "Cut blanks off both ends"}, {"to_number", "Make it a number"},
-	    {"date", "Write a date another way, or add to it"},
-	    {"split", "Split a text into a list"}, {"join", "Join a list into a text"},
-	    {"replace", "Replace a part of the text"},
-	    {"default", "Use something else when it is empty"},
-	    {"json", "Text to JSON, or JSON to text"}, {"hash", "Fingerprint (hash)"},
-	    {NULL, NULL}};
 	json_t *choices = json_array();
 
 	for (size_t i = 0; field->words[i] != NULL; i++)
 		choice_add(choices, str_from(field->words[i]),
-		    word_label(operations, field->words[i]), current);
+		    word_label(flow_operations, field->words[i]), current);
 	choices_keep(choices, current);
 	json_set(o, "choices", choices);
 	json_set_bool(o, "is_select", true);

@@ -240,16 +240,13 @@ static struct str shown_member(const struct flow_form *f, const json_t *o, const
 
 static void show_on_errors(struct flow_form *f, json_t *data)
 {
-	static const struct word ways[] = {{"", "Stop: the run has failed"},
-	    {"continue", "Go on with the next step"}, {"branch", "Do other steps, then go on"},
-	    {NULL, NULL}};
 	struct str current = shown_member(f, f->step, "onError");
 	json_t *list = json_array(), *retry = json_object_get(f->step, "retry");
 	bool is_open = current.n > 0 || retry != NULL || json_str(f->wrong, "onError") != NULL ||
 		       json_str(f->wrong, "attempts") != NULL ||
 		       json_str(f->wrong, "waitSeconds") != NULL;
 
-	for (const struct word *w = ways; w->text != NULL; w++) {
+	for (const struct word *w = flow_on_errors; w->text != NULL; w++) {
 		json_t *o = json_object();
 
 		json_set_str(o, "value", w->text);

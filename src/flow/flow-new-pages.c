@@ -4,8 +4,8 @@
 #include "account/permission.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "connection/connection-chooser.h"
 #include "connection/connection.h"
-#include "flow/flow-chooser.h"
 #include "flow/flow-condition.h"
 #include "flow/flow-pages.h"
 #include "flow/flow-ready.h"
@@ -271,7 +271,8 @@ static int ask_show(struct ready_form *f, const json_t *ask, json_t *list, struc
 		   *type = json_str(ask, "type"), *wrong = json_str(f->wrong, name);
 	struct str value = f->r->method == HTTP_POST ? chooser_read(f->r, name) : ask_other(f, ask);
 	const char *provider = json_str(ask, "provider");
-	struct chooser chooser = {.list = json_str(ask, "list")};
+	struct chooser chooser = {
+	    .list = json_str(ask, "list"), .may_ask = flow_page_may_write(f->r)};
 	json_t *o = json_object(), *choices = NULL;
 	bool is_table = type != NULL && strcmp(type, "table") == 0;
 

@@ -80,9 +80,6 @@ int flow_page_list(struct req *r)
 	json_set_strn(data, "search", f.search.p == NULL ? STR("") : f.search);
 	json_set_bool(data, "is_filtered", f.status.p != NULL || f.search.p != NULL);
 	json_set_bool(data, "can_write", flow_page_may_write(r));
-	json_set_bool(data, "on_flows", true);
-	json_set_bool(data, "on_triggers", false);
-	json_set_bool(data, "sees_triggers", (r->actor.permissions & PERMIT(TRIGGERS_VIEW)) != 0);
 	return chrome_page(r, 200, "flows", "Flows", "flow/list", json_incref(data));
 }
 

@@ -2,8 +2,8 @@
  * it is, though something is wrong), or one that changes the form alone: "insert:FIELD" (what is
  * chosen beside the field goes into it), "row:…", "way-add" and their like. */
 #include "base/arena.h"
+#include "connection/connection-chooser.h"
 #include "connection/connection-pages.h"
-#include "flow/flow-chooser.h"
 #include "flow/flow-fields.h"
 #include "flow/flow-form.h"
 #include "html/chrome.h"

@@ -61,12 +61,15 @@ int flow_diff_of(struct req *r, const struct flow *f, struct str before, struct 
     json_t **out, struct err *err)
 {
 	json_t *steps[2], *settings[2];
+	struct flow_words w;
 	int found = version_find(r, f, before, &steps[0], &settings[0], err);
 
 	if (found == 1)
 		found = version_find(r, f, after, &steps[1], &settings[1], err);
+	if (found == 1 && flow_words_open(&w, r, err) == -1)
+		return -1;
 	if (found == 1)
-		*out = flow_diff(r->a, steps[0], settings[0], steps[1], settings[1]);
+		*out = flow_diff(&w, steps[0], settings[0], steps[1], settings[1]);
 	return found;
 }
 
@@ -116,6 +119,27 @@ static void compare_default(
 	}
 }
 
+/* The raw form of what a page tells in words: a new list. */
+static json_t *changes_show(struct arena *a, const json_t *changes)
+{
+	json_t *list = json_array(), *change;
+	size_t i;
+
+	json_array_each(changes, i, change) {
+		const json_t *from = json_object_get(change, "from"),
+			     *to = json_object_get(change, "to");
+		json_t *o = json_object();
+
+		json_set_str(o, "change", json_str(change, "change"));
+		json_set_str(o, "text", json_str(change, "text"));
+		json_set_str(o, "field", json_str(change, "field"));
+		json_set_str(o, "from", from == NULL ? "null" : json_text(a, from).p);
+		json_set_str(o, "to", to == NULL ? "null" : json_text(a, to).p);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 static int compare_show(
     struct req *r, const struct flow *f, const json_t *versions, json_t *data, struct err *err)
 {
@@ -136,7 +160,7 @@ static int compare_show(
 	json_set_bool(data, "is_same", found == 1 && json_array_size(changes) == 0);
 	json_set_str(data, "from", version_words(r->a, before));
 	json_set_str(data, "to", version_words(r->a, after));
-	json_set(data, "changes", found == 1 ? json_incref(changes) : NULL);
+	json_set(data, "changes", found == 1 ? changes_show(r->a, changes) : NULL);
 	return 0;
 }
 

@@ -14,7 +14,7 @@
 #include "expr/expr.h"
 
 /* A member of a step for people alone: {"channel": "#sales"} is what the value of an input is
- * called at the provider, which lists it (flow-chooser.h). */
+ * called at the provider, which lists it (connection-chooser.h). */
 #define STEP_INPUT_NAMES "inputNames"
 
 struct app;

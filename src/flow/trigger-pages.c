@@ -45,9 +45,6 @@ int trigger_page_list(struct req *r)
 		list_row(r, flows, row);
 	chrome_slice(r, &s, data);
 	json_set_bool(data, "can_write", page_may_write(r));
-	json_set_bool(data, "on_flows", false);
-	json_set_bool(data, "on_triggers", true);
-	json_set_bool(data, "sees_triggers", true);
 	return chrome_page(r, 200, "flows", "Triggers", "flow/triggers", json_incref(data));
 }
 

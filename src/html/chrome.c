@@ -88,14 +88,63 @@ static json_t *flash_take(struct req *r)
 
 #define BADGES_MOST 8
 
-static const struct chrome_badge *nav_badge(
-    const struct chrome_badge *badges, size_t n, const char *section)
+static void json_set_missing(json_t *data, const char *key, const char *value)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(badges[i].section, section) == 0)
-			return &badges[i];
+	if (json_object_get(data, key) == NULL)
+		json_set_str(data, key, value);
+}
+
+static bool path_is_below(struct str path, const char *place)
+{
+	size_t n = strlen(place);
+
+	return str_starts(path, place) && (path.n == n || path.p[n] == '/');
+}
+
+struct nav_badges {
+	struct chrome_badge v[BADGES_MOST];
+	size_t n;
+};
+
+static bool nav_may_see(const struct req *r, const struct chrome_nav *e)
+{
+	return (r->actor.permissions & e->permission) == e->permission;
+}
+
+/* Is the address one of the place: "/admin/leads?status=failed" of "/admin/leads"? */
+static bool href_is_of(const char *href, const char *path)
+{
+	size_t n = strlen(path);
+
+	return strncmp(href, path, n) == 0 && (href[n] == '\0' || href[n] == '?');
+}
+
+/* What failed of a section, or of one place of it: all of it together, and the list of the first.
+ * NULL: nothing. */
+static const struct chrome_badge *nav_badge(
+    struct arena *a, const struct nav_badges *badges, const char *section, const char *path)
+{
+	struct chrome_badge *sum = NULL;
+
+	for (size_t i = 0; i < badges->n; i++) {
+		const struct chrome_badge *b = &badges->v[i];
+
+		if (strcmp(b->section, section) != 0 ||
+		    (path != NULL && !href_is_of(b->href, path)))
+			continue;
+		if (sum == NULL) {
+			sum = arena_zalloc(a, sizeof(*sum));
+			*sum = *b;
+		} else {
+			sum->count += b->count;
+		}
 	}
-	return NULL;
+	return sum;
+}
+
+static const char *badge_text(struct arena *a, const struct chrome_badge *badge)
+{
+	return badge->count > 99 ? "99+" : arena_printf(a, "%d", (int)badge->count);
 }
 
 static json_t *nav_entry_json(const struct req *r, const struct chrome_nav *e, bool is_current,
@@ -108,8 +157,7 @@ static json_t *nav_entry_json(const struct req *r, const struct chrome_nav *e, b
 	json_set_str(entry, "icon", e->icon);
 	json_set_bool(entry, "is_current", is_current);
 	if (badge != NULL) {
-		json_set_str(entry, "badge",
-		    badge->count > 99 ? "99+" : arena_printf(r->a, "%d", (int)badge->count));
+		json_set_str(entry, "badge", badge_text(r->a, badge));
 		json_set_str(entry, "badge_href", badge->href);
 		json_set_str(entry, "badge_what", badge->what);
 	}
@@ -134,26 +182,32 @@ static void nav_open_all(json_t *groups)
 		json_set_bool(json_array_get(groups, i), "is_open", true);
 }
 
+static struct nav_badges nav_badges_of(struct req *r)
+{
+	struct nav_badges badges = {.n = 0};
+
+	if (r->actor.kind != ACTOR_NONE && r->app->hooks.nav_badges != NULL)
+		badges.n = r->app->hooks.nav_badges(r, badges.v, BADGES_MOST);
+	return badges;
+}
+
 /* Groups of what the actor may see, in the table's order: [{heading,is_open,has_badge,entries}]. */
-static json_t *nav_json(struct req *r, const char *section)
+static json_t *nav_json(struct req *r, const char *section, const struct nav_badges *badges)
 {
 	json_t *groups = json_array(), *group = NULL;
-	struct chrome_badge badges[BADGES_MOST];
 	bool is_one_open = false;
-	const char *of = "";
-	size_t nbadges = 0;
+	const char *of = "", *last = "";
 
 	if (r->actor.kind == ACTOR_NONE)
 		return groups;
-	if (r->app->hooks.nav_badges != NULL)
-		nbadges = r->app->hooks.nav_badges(r, badges, BADGES_MOST);
 	for (const struct chrome_nav *e = r->app->hooks.nav; e != NULL && e->path != NULL; e++) {
 		const char *heading = e->group != NULL ? e->group : "-";
 		bool is_current = section != NULL && strcmp(section, e->section) == 0;
-		const struct chrome_badge *badge = nav_badge(badges, nbadges, e->section);
+		const struct chrome_badge *badge = nav_badge(r->a, badges, e->section, NULL);
 
-		if (e->icon == NULL || (r->actor.permissions & e->permission) != e->permission)
+		if (e->icon == NULL || !nav_may_see(r, e) || strcmp(e->section, last) == 0)
 			continue;
+		last = e->section;
 		if (group == NULL || strcmp(heading, of) != 0)
 			group = nav_add_group(groups, e->group);
 		of = heading;
@@ -169,20 +223,55 @@ static json_t *nav_json(struct req *r, const char *section)
 	return groups;
 }
 
-/* What the section's page is for: {label,text,api}; null where nothing is said. */
+/* The places of the page's section, where it is one of several: {label,tabs}; else null. */
+static json_t *page_tabs_json(struct req *r, const char *section, const struct nav_badges *badges)
+{
+	json_t *o = json_own(r->a, json_object()), *tabs = json_array();
+	bool is_one_of_them = false;
+
+	json_set(o, "tabs", tabs);
+	for (const struct chrome_nav *e = r->app->hooks.nav;
+	     section != NULL && e != NULL && e->path != NULL; e++) {
+		bool is_current = str_is(r->path, e->path);
+		const struct chrome_badge *badge;
+		json_t *tab;
+
+		if (e->tab == NULL || strcmp(section, e->section) != 0 || !nav_may_see(r, e))
+			continue;
+		badge = nav_badge(r->a, badges, e->section, e->path);
+		tab = json_object();
+		json_set_str(tab, "label", e->tab);
+		json_set_str(tab, "path", e->path);
+		json_set_bool(tab, "is_current", is_current);
+		json_set_str(tab, "badge", badge == NULL ? NULL : badge_text(r->a, badge));
+		json_array_append_new(tabs, tab);
+		json_set_missing(o, "label", e->label);
+		is_one_of_them = is_one_of_them || is_current;
+	}
+	return is_one_of_them && json_array_size(tabs) > 1 ? json_incref(o) : json_null();
+}
+
+/* What the page is for, by its place or else by its section: {label,text,api}; null where nothing
+ * is said. */
 static json_t *help_json(const struct req *r, const char *section)
 {
+	const struct chrome_nav *best = NULL;
+	json_t *o;
+
 	for (const struct chrome_nav *e = r->app->hooks.nav;
 	     section != NULL && e != NULL && e->path != NULL; e++) {
 		if (e->help == NULL || strcmp(section, e->section) != 0)
 			continue;
-		json_t *o = json_object();
-		json_set_str(o, "label", e->label);
-		json_set_str(o, "text", e->help);
-		json_set_str(o, "api", e->api);
-		return o;
+		if (best == NULL || path_is_below(r->path, e->path))
+			best = e;
 	}
-	return json_null();
+	if (best == NULL)
+		return json_null();
+	o = json_object();
+	json_set_str(o, "label", best->tab != NULL ? best->tab : best->label);
+	json_set_str(o, "text", best->help);
+	json_set_str(o, "api", best->api);
+	return o;
 }
 
 static void json_set_title(struct req *r, json_t *data, const char *title)
@@ -190,12 +279,6 @@ static void json_set_title(struct req *r, json_t *data, const char *title)
 	bool has_errors = json_object_size(json_object_get(data, "errors")) > 0;
 
 	json_set_str(data, "title", has_errors ? arena_printf(r->a, "Error: %s", title) : title);
-}
-
-static void json_set_missing(json_t *data, const char *key, const char *value)
-{
-	if (json_object_get(data, key) == NULL)
-		json_set_str(data, key, value);
 }
 
 /* "Europe/Berlin, UTC+1": what the times of a page mean. */
@@ -214,6 +297,7 @@ static void chrome_add(
 {
 	bool is_signed_in = r->actor.kind != ACTOR_NONE;
 	json_t *user = json_object(), *account = json_object();
+	const struct nav_badges badges = nav_badges_of(r);
 
 	json_set_title(r, data, title);
 	json_set_str(data, "content", template_name);
@@ -229,7 +313,8 @@ static void chrome_add(
 	json_set(data, "account", account);
 	json_set_str(data, "_zone", zone_name(r->actor.zone));
 	json_set_str(data, "zone", chrome_zone_text(r));
-	json_set(data, "nav", nav_json(r, section));
+	json_set(data, "nav", nav_json(r, section, &badges));
+	json_set(data, "page_tabs", page_tabs_json(r, section, &badges));
 	json_set(data, "page_help", is_signed_in ? help_json(r, section) : json_null());
 	json_t *flash = flash_take(r);
 	json_set(data, "flash", flash != NULL ? flash : json_null());
@@ -354,12 +439,8 @@ static const char *problem_heading(int status, const char *phrase)
 static const struct chrome_nav *chrome_find_nav(const struct req *r)
 {
 	for (const struct chrome_nav *e = r->app->hooks.nav; e != NULL && e->path != NULL; e++) {
-		struct str path = str_from(e->path);
-
-		if ((r->actor.kind == ACTOR_NONE ||
-			(r->actor.permissions & e->permission) == e->permission) &&
-		    str_starts(r->path, e->path) &&
-		    (r->path.n == path.n || r->path.p[path.n] == '/'))
+		if ((r->actor.kind == ACTOR_NONE || nav_may_see(r, e)) &&
+		    path_is_below(r->path, e->path))
 			return e;
 	}
 	return NULL;
@@ -439,23 +520,35 @@ static const char *chrome_day_text(struct req *r, int64_t at_us)
 	return text;
 }
 
+void chrome_span(struct req *r, const char *what, const char *from_name, const char *to_name,
+    struct opt_time from, struct opt_time to, json_t *data)
+{
+	json_t *part;
+
+	if (!from.is_given && !to.is_given)
+		return;
+	part = json_object();
+	json_set_str(part, "what", what);
+	json_set_time(part, "from", from.us);
+	json_set_time(part, "to", to.us);
+	json_set_str(part, "href",
+	    chrome_link_without(r,
+		(const char *const[]){from_name, to_name, "cursor", "page", NULL}, "",
+		(struct str){NULL, 0}));
+	json_set(data, "part_of_day", part);
+}
+
 void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t *data)
 {
 	const size_t day = sizeof("2026-03-07") - 1;
 	const bool is_part = (from.is_given && req_query(r, "from").n != day) ||
 			     (to.is_given && req_query(r, "to").n != day);
-	json_t *part = is_part ? json_object() : json_null();
 
 	json_set_str(data, "from", from.is_given ? chrome_day_text(r, from.us) : NULL);
 	json_set_str(data, "to", to.is_given ? chrome_day_text(r, to.us - 1) : NULL);
-	json_set(data, "part_of_day", part);
-	if (!is_part)
-		return;
-	json_set_time(part, "from", from.us);
-	json_set_time(part, "to", to.us);
-	json_set_str(part, "href",
-	    chrome_link_without(r, (const char *const[]){"from", "to", "cursor", "page", NULL}, "",
-		(struct str){NULL, 0}));
+	json_set(data, "part_of_day", json_null());
+	if (is_part)
+		chrome_span(r, NULL, "from", "to", from, to, data);
 }
 
 static void chrome_add_choice(

@@ -4,8 +4,9 @@
 #include "http/http.h"
 #include "http/slice.h"
 /* Renders template name with data (stolen) inside page.html; section marks the current navigation
- * entry. Adds to data: csrf, user, account, nav, flash, title. Sets security headers (CSP without
- * inline script or style, nosniff, frame-ancestors none, referrer same-origin, no-store). */
+ * entry. Adds to data: csrf, user, account, nav, flash, title, page_tabs for parts/tabs.html. Sets
+ * security headers (CSP without inline script or style, nosniff, frame-ancestors none, referrer
+ * same-origin, no-store). */
 int chrome_page(struct req *r, int status, const char *section, const char *title,
     const char *template_name, json_t *data);
 /* The same for a part of the settings: their tabs stand above it. part is a section of
@@ -22,9 +23,9 @@ void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 int chrome_problem_page(struct req *r, int status, const char *title, const char *detail);
 
-/* An entry of the navigation: shown to whom holds permission (bits of account/permission.h).
- * Without an icon it is not shown: a place of its section, from which what is missing leads back to
- * path, or to another address. */
+/* An entry of the navigation: shown to whom holds permission (bits of account/permission.h), the
+ * first of its section that a person may see. Without an icon it is not shown: a place of its
+ * section, from which what is missing leads back to path, or to another address. */
 struct chrome_nav {
 	const char *section, *label, *path, *icon;
 	uint64_t permission;
@@ -32,9 +33,10 @@ struct chrome_nav {
 	const char *group; /* the heading it stands below; NULL: none */
 	const char *help;  /* what the page is, in a sentence or two */
 	const char *api;   /* the call that gives the same */
+	const char *tab;   /* what it is called beside the other places of its section */
 };
-/* What failed of a section, and the list of it. A hook fills at most max, for what the actor may
- * see, and returns how many: base/hooks.h. */
+/* What failed of a place of a section, and the list of it. A hook fills at most max, for what the
+ * actor may see, and returns how many: base/hooks.h. */
 struct chrome_badge {
 	const char *section;
 	int64_t count;
@@ -48,6 +50,10 @@ const char *chrome_link(struct req *r, const char *name, struct str value);
  * fields, which know days alone, and "part_of_day" for parts/part-of-day.html where the filter is
  * of less than days, as links of charts are. */
 void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t *data);
+/* The same pill of a list's other filter of times, "Tried" from then to then, where it is given:
+ * instead of that of chrome_days. */
+void chrome_span(struct req *r, const char *what, const char *from_name, const char *to_name,
+    struct opt_time from, struct opt_time to, json_t *data);
 /* A filter as links or options: [{value,label,href,is_current}], "All" first. */
 json_t *chrome_choices(struct req *r, const char *name, const struct word *words);
 /* The head of a column that orders a list: where it leads, and the direction and arrow of the order

@@ -228,13 +228,15 @@ static void svg_draw_stack(struct buf *b, const struct svg_part *parts, const st
 		svg_draw_cut(b, x, width);
 }
 
-static void svg_title_stack(struct buf *b, const struct svg_part *parts, const struct svg_stack *s)
+static const char *svg_stack_title(
+    struct arena *a, const struct svg_part *parts, const struct svg_stack *s)
 {
-	buf_str(b, "<g><title>");
-	html_text(b, str_from(s->label));
+	const char *text = s->label;
+
 	for (size_t k = 0; k < SVG_PARTS; k++)
-		buf_printf(
-		    b, "%s%" PRId64 " %s", k == 0 ? ": " : ", ", s->values[k], parts[k].name);
+		text = arena_printf(a, "%s%s%" PRId64 " %s", text, k == 0 ? ": " : ", ",
+		    s->values[k], parts[k].name);
+	return text;
 }
 
 void svg_stacks(struct arena *a, struct buf *b, const char *title,
@@ -242,20 +244,26 @@ void svg_stacks(struct arena *a, struct buf *b, const char *title,
 {
 	int64_t *heights = arena_array(a, n + 1, sizeof(*heights)), total = 0, top;
 	double pitch = n > 0 ? 100.0 / (double)n : 100.0;
+	bool has_links = false;
 
 	for (size_t i = 0; i < n; i++) {
 		heights[i] = svg_stack_height(&stacks[i]);
 		total += heights[i];
+		has_links = has_links || stacks[i].href != NULL;
 	}
 	top = svg_top(heights, n);
-	svg_begin(b, title, total, heights[0], false);
+	svg_begin(b, title, total, heights[0], has_links);
 	for (size_t i = 0; i < n; i++) {
+		const char *text = svg_stack_title(a, parts, &stacks[i]);
 		double x = pitch * (double)i;
 
-		svg_title_stack(b, parts, &stacks[i]);
+		if (stacks[i].href != NULL)
+			svg_begin_link(b, stacks[i].href, text);
+		buf_str(b, "<g><title>");
+		html_text(b, str_from(text));
 		svg_hit(b, x, pitch);
 		svg_draw_stack(b, parts, &stacks[i], x + pitch * 0.15, pitch * 0.7, top);
-		buf_str(b, "</g>");
+		buf_str(b, stacks[i].href != NULL ? "</g></a>" : "</g>");
 	}
 	svg_number_lines(b, total, top);
 	for (size_t i = 0; i < n; i += svg_label_every(n))

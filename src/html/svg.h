@@ -24,6 +24,7 @@ struct svg_part {
 struct svg_stack {
 	const char *label, *axis; /* in the title of the bar; shown on the axis */
 	int64_t values[SVG_PARTS];
+	const char *href; /* as of svg_bars */
 };
 void svg_stacks(struct arena *a, struct buf *b, const char *title,
     const struct svg_part parts[SVG_PARTS], const struct svg_stack *stacks, size_t n);

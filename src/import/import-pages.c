@@ -273,16 +273,16 @@ static json_t *task_row_json(struct req *r, const struct task *t)
 
 int import_page_list(struct req *r)
 {
-	static const struct list imports_list = {"imports", filter_none, NULL};
-	struct uuid account_id;
+	static const struct list imports_list = {"imports", task_filters, NULL};
+	struct task_filter f = {0};
 	struct slice s;
 	struct err err = ERR_INIT;
 	struct tasks tasks;
 	json_t *data;
 
-	if (!slice_read_page(r, &imports_list, &account_id, PAGE_ROWS, &s))
-		return res_redirect(r, "/admin/imports");
-	if (task_list(r->app->db, r->a, &account_id, &s, &tasks, &err) == -1)
+	if (!slice_read_page(r, &imports_list, &f, PAGE_ROWS, &s))
+		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
+	if (task_list(r->app->db, r->a, &f, &s, &tasks, &err) == -1)
 		return res_error(r, &err);
 	s.rows = json_own(r->a, json_array());
 	for (size_t i = 0; i < tasks.n; i++)
@@ -290,8 +290,10 @@ int import_page_list(struct req *r)
 	provider_label_rows(r->app, s.rows);
 	data = json_object();
 	chrome_slice(r, &s, data);
+	json_set(data, "statuses", chrome_choices(r, "status", task_statuses));
+	json_set_bool(data, "is_filtered", f.status.n > 0);
 	json_set_bool(data, "can_import", (r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
-	return chrome_page(r, 200, "records", "Imports and deletions", "import/list", data);
+	return chrome_page(r, 200, "runs", "Imports and bulk work", "import/list", data);
 }
 
 /* ---- progress and result ------------------------------------------------------------------- */
@@ -433,7 +435,8 @@ int import_page_detail(struct req *r)
 	json_set_bool(data, "is_live", is_running && !str_is(req_query(r, "live"), "0"));
 	if (json_is_true(json_object_get(data, "is_live")))
 		res_header(r, "Refresh", REFRESH_S);
-	return chrome_page(r, 200, "records", "Import", "import/detail", data);
+	return chrome_page(r, 200, "runs", json_str(json_object_get(data, "task"), "heading"),
+	    "import/detail", data);
 }
 
 int import_page_errors(struct req *r)

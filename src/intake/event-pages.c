@@ -72,7 +72,7 @@ static int event_list_show(
 	    (f->provider_type.n > 0) + !uuid_is_nil(f->connection_id) + f->from.is_given +
 		f->to.is_given);
 	json_set(data, "providers", provider_choices(r, "providerType", "webhook_receive"));
-	json_set(data, "statuses", chrome_choices(r, "status", event_statuses));
+	json_set(data, "statuses", chrome_choices(r, "status", EVENT_STATUSES_SET));
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_events, f).n > 0);
 	json_set_str(data, "problem", req_invalid_text(r));
 	return 0;

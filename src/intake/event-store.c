@@ -53,9 +53,9 @@ DB_STMT(event_window_oldest, "SELECT MAX(id), COUNT(*) FROM (SELECT id" EVENT_RA
 DB_STMT(event_by_id,
     "SELECT " EVENT_COLUMNS ", headers, body FROM events WHERE id = ? AND account_id = ?");
 
-const struct word event_statuses[] = {{EVENT_PROCESSED, "Processed"}, {EVENT_VERIFIED, "Verified"},
-    {EVENT_DUPLICATE, "Duplicate"}, {EVENT_REJECTED, "Rejected"}, {EVENT_FAILED, "Failed"},
-    {EVENT_SPOOLED, "Spooled"}, {NULL, NULL}};
+const struct word event_statuses[] = {{EVENT_SPOOLED, "Spooled"}, {EVENT_PROCESSED, "Processed"},
+    {EVENT_VERIFIED, "Verified"}, {EVENT_DUPLICATE, "Duplicate"}, {EVENT_REJECTED, "Rejected"},
+    {EVENT_FAILED, "Failed"}, {NULL, NULL}};
 
 static const struct filter_row event_filters[] = {
     {"status", FILTER_WORD, offsetof(struct event_filter, status), event_statuses, NULL},

@@ -29,7 +29,8 @@ int event_api_replay_failed(struct req *r);
 #define EVENT_FAILED "failed"     /* verified, but nothing came of it: reason says why */
 #define EVENT_SPOOLED                                                                              \
 	"spooled" /* nobody sets it before there is a spool for when the database is away */
-extern const struct word event_statuses[];
+extern const struct word event_statuses[]; /* what may be asked for; of these can be: */
+#define EVENT_STATUSES_SET (event_statuses + 1)
 
 struct event_filter {
 	struct uuid account_id;

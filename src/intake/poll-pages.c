@@ -35,7 +35,7 @@ static void polls_show(struct req *r, json_t *rows)
 		    : strcmp(status, "idle") == 0    ? "plain"
 		    : strcmp(status, "waiting") == 0 ? NULL /* as it should be */
 						     : status);
-		connection_tell_error(r->a, row, json_str(row, "error"));
+		connection_tell_error(r->a, row, "It", json_str(row, "error"));
 		json_set_bool(row, "is_waiting", strcmp(status, "waiting") == 0);
 		json_set_bool(row, "is_paused", strcmp(status, "paused") == 0);
 		json_set_str(row, "every", every_text(r->a, json_int(row, "intervalSeconds")));

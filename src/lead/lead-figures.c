@@ -75,6 +75,7 @@ static void figures_draw(
 			points[i].value += counted[k].day == (size_t)i ? counted[k].leads : 0;
 		total += points[i].value;
 		json_set_str(o, "label", text);
+		json_set_str(o, "href", points[i].href);
 		json_set_int(o, "value", points[i].value);
 		json_array_append_new(list, o);
 	}

@@ -48,12 +48,13 @@ static json_t *counts_rows(const struct app *app, const json_t *counts)
 
 static int tasks_show(struct req *r, json_t *data, struct err *err)
 {
+	const struct task_filter f = {.account_id = r->actor.account_id};
 	struct slice s = {.limit = TASKS_LOOKED_AT};
 	struct tasks tasks;
 	json_t *rows = json_array();
 
 	json_set(data, "tasks", rows);
-	if (task_list(r->app->db, r->a, &r->actor.account_id, &s, &tasks, err) == -1)
+	if (task_list(r->app->db, r->a, &f, &s, &tasks, err) == -1)
 		return -1;
 	for (size_t i = 0; i < tasks.n && json_array_size(rows) < TASKS_SHOWN; i++) {
 		const struct task *t = &tasks.v[i];

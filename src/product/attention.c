@@ -33,6 +33,9 @@ static const struct attention_kind {
 	"leads are missing at one of their destinations", "Review", PERMIT(CRM_VIEW)},
     {DASHBOARD_RUNS_FAILED, "runs", "/admin/task-history?status=failed&repeated=no",
 	"run of a flow failed", "runs of flows failed", "See why", PERMIT(TASK_HISTORY_VIEW)},
+    {DASHBOARD_TASKS_FAILED, "runs", "/admin/imports?status=failed",
+	"import or other bulk work failed in the last week",
+	"imports and other bulk work failed in the last week", "See why", PERMIT(RECORDS_VIEW)},
     {DASHBOARD_REFUSED, "events", "/admin/events?status=rejected",
 	"webhook was refused in the last day", "webhooks were refused in the last day", "See why",
 	PERMIT(WEBHOOKS_VIEW)},
@@ -241,15 +244,8 @@ int attention_list(struct req *r, json_t **out, struct err *err)
 static void badge_add(struct chrome_badge *out, size_t *n, size_t max, const char *section,
     int64_t count, const char *href, const char *what)
 {
-	size_t i = 0;
-
-	while (i < *n && strcmp(out[i].section, section) != 0)
-		i++;
-	if (count == 0 || i == max)
-		return;
-	if (i == *n)
-		out[(*n)++] = (struct chrome_badge){section, 0, href, what};
-	out[i].count += count;
+	if (count > 0 && *n < max)
+		out[(*n)++] = (struct chrome_badge){section, count, href, what};
 }
 
 size_t attention_badges(struct req *r, struct chrome_badge *out, size_t max)

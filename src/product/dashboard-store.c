@@ -43,6 +43,9 @@ DB_STMT(dashboard_runs_failed,
     "SELECT COUNT(*) FROM (SELECT replayed_by FROM executions FORCE INDEX (executions_status)"
     " WHERE account_id = ? AND status = '" EXECUTION_FAILED "' ORDER BY id DESC LIMIT 1000) k"
     " WHERE replayed_by IS NULL");
+DB_STMT(dashboard_tasks_failed,
+    "SELECT COUNT(*) FROM (SELECT id FROM tasks FORCE INDEX (tasks_status)"
+    " WHERE account_id = ? AND status = 'failed' AND id >= ? LIMIT 1000) k");
 DB_STMT(dashboard_connections_bad,
     "SELECT COUNT(*) FROM connections WHERE account_id = ?"
     " AND status IN ('" CONNECTION_ERROR "', '" CONNECTION_EXPIRED "')");
@@ -107,7 +110,8 @@ static int count_load(
     struct app *app, struct arena *a, const struct count_key *k, int64_t *out, struct err *err)
 {
 	struct uuid from = uuid_at(k->from_us), to = uuid_at(k->to_us),
-		    day = uuid_at(clock_now_us() - DAY_US);
+		    day = uuid_at(clock_now_us() - DAY_US),
+		    week = uuid_at(clock_now_us() - 7 * DAY_US);
 	struct db_rows rows;
 	int rc;
 
@@ -128,6 +132,10 @@ static int count_load(
 	case DASHBOARD_RUNS_FAILED:
 		rc = db_row(app->db, a, &dashboard_runs_failed, DB_VALS(db_uuid(&k->account_id)),
 		    &rows, err);
+		break;
+	case DASHBOARD_TASKS_FAILED:
+		rc = db_row(app->db, a, &dashboard_tasks_failed,
+		    DB_VALS(db_uuid(&k->account_id), db_uuid(&week)), &rows, err);
 		break;
 	case DASHBOARD_LEADS_PARTIAL:
 		rc = db_row(app->db, a, &dashboard_leads_partial,

@@ -15,6 +15,7 @@ enum dashboard_metric {
 	DASHBOARD_LEADS_DEAD,
 	DASHBOARD_LEADS_PARTIAL,   /* taken somewhere, refused elsewhere */
 	DASHBOARD_RUNS_FAILED,     /* of flows, and not run again; of the newest that failed */
+	DASHBOARD_TASKS_FAILED,    /* of the last week */
 	DASHBOARD_CONNECTIONS_BAD, /* in error, or expired */
 	DASHBOARD_REFUSED          /* webhooks of the last day, as far as is looked back */
 };

@@ -44,9 +44,16 @@ static int dashboard_count_hours(struct req *r, enum dashboard_metric metric, in
 	return 0;
 }
 
+/* What is counted since then, as the list has it: since names its filter. */
+static const char *address_since(
+    struct arena *a, const char *list, const char *since, int64_t at_us)
+{
+	return arena_printf(a, "%s?%s=%s", list, since, clock_iso_dup(a, at_us));
+}
+
 /* Since midnight, and the same weekday of last week until the same minute. */
 static int dashboard_add_today(struct req *r, json_t *data, enum dashboard_metric metric,
-    const char *label, const char *href, struct err *err)
+    const char *label, const char *list, const char *since, struct err *err)
 {
 	const struct zone *zone = r->actor.account_zone;
 	int64_t now = clock_now_us(), midnight = zone_day_us(zone, now, 0), today, before;
@@ -60,7 +67,7 @@ static int dashboard_add_today(struct req *r, json_t *data, enum dashboard_metri
 		time_floor(then, MINUTE_US), &before, err) == -1)
 		return -1;
 	json_set_str(o, "label", label);
-	json_set_str(o, "href", href);
+	json_set_str(o, "href", address_since(r->a, list, since, midnight));
 	json_set_str(o, "text", NULL);
 	json_set_int(o, "value", today);
 	json_set_int(o, "before", before);
@@ -151,9 +158,10 @@ static void dashboard_add_figure(json_t *data, const char *label, const char *hr
 }
 
 /* How many of the last day's pushes were taken, and how many were not. */
-static void dashboard_add_outcome(struct req *r, json_t *data, const json_t *rows, int64_t total)
+static void dashboard_add_outcome(
+    struct req *r, json_t *data, const json_t *rows, int64_t total, const char *href)
 {
-	int64_t taken = 0, failed = 0;
+	int64_t taken = 0, failed = 0, dead = 0;
 	const json_t *row;
 	size_t i;
 
@@ -162,37 +170,48 @@ static void dashboard_add_outcome(struct req *r, json_t *data, const json_t *row
 		int64_t n = json_int(row, "count");
 
 		taken += str_is(status, DELIVERY_SUCCESS) ? n : 0;
-		failed += str_is(status, DELIVERY_FAILED) || str_is(status, DELIVERY_DEAD) ? n : 0;
+		failed += str_is(status, DELIVERY_FAILED) ? n : 0;
+		dead += str_is(status, DELIVERY_DEAD) ? n : 0;
 	}
 	if (total == 0)
 		return;
-	dashboard_add_figure(data, "Delivered, 24 h", "/admin/deliveries",
+	dashboard_add_figure(data, "Delivered, 24 h",
+	    arena_printf(r->a, "%s&status=" DELIVERY_SUCCESS, href),
 	    arena_printf(r->a, "%lld %%", (long long)(taken * 100 / total)),
 	    arena_printf(r->a, "%lld of %lld", (long long)taken, (long long)total), false);
-	dashboard_add_figure(data, "Failed, 24 h", "/admin/deliveries?status=failed",
-	    arena_printf(r->a, "%lld", (long long)failed),
-	    failed > 0 ? "Review them" : "Nothing to do", failed > 0);
+	dashboard_add_figure(data, "Failed, 24 h",
+	    arena_printf(r->a, "%s&status=%s", href,
+		failed == 0 && dead > 0 ? DELIVERY_DEAD : DELIVERY_FAILED),
+	    arena_printf(r->a, "%lld", (long long)(failed + dead)),
+	    failed == 0 && dead == 0 ? "Nothing to do"
+	    : failed > 0 && dead > 0
+		? arena_printf(r->a, "Review them; %lld given up", (long long)dead)
+		: "Review them",
+	    failed + dead > 0);
 }
 
 /* Pushes of the last day by outcome, each with its share in per cent. */
 static int dashboard_add_deliveries(struct req *r, json_t *data, struct err *err)
 {
+	const int64_t from_us = clock_now_us() - DAY_US;
+	const char *href = address_since(r->a, "/admin/deliveries", "from", from_us);
 	json_t *rows, *row;
 	int64_t total = 0;
 	size_t i;
 
-	if (dashboard_deliveries(
-		r->app, r->a, &r->actor.account_id, clock_now_us() - DAY_US, &rows, err) == -1)
+	if (dashboard_deliveries(r->app, r->a, &r->actor.account_id, from_us, &rows, err) == -1)
 		return -1;
 	json_array_each(rows, i, row)
 		total += json_int(row, "count");
 	json_array_each(rows, i, row) {
 		int64_t share = json_int(row, "count") * 100 / (total > 0 ? total : 1);
 		json_set_int(row, "share", share > 0 ? share : 1);
+		json_set_str(
+		    row, "href", arena_printf(r->a, "%s&status=%s", href, json_str(row, "status")));
 	}
 	json_set(data, "deliveries", json_incref(rows));
 	json_set_int(data, "deliveries_total", total);
-	dashboard_add_outcome(r, data, rows, total);
+	dashboard_add_outcome(r, data, rows, total, href);
 	return 0;
 }
 
@@ -277,7 +296,7 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 		    provider_find(r->app->providers, str_from(json_str(row, "providerType")));
 		if (p == NULL)
 			continue;
-		connection_tell_error(r->a, row, json_str(row, "lastError"));
+		connection_tell_error(r->a, row, "It", json_str(row, "lastError"));
 		json_set_bool(
 		    row, "is_active", str_is(str_from(json_str(row, "status")), CONNECTION_ACTIVE));
 		first.has_destination = first.has_destination || provider_can(p, "crm_push");
@@ -326,10 +345,10 @@ int product_page_dashboard(struct req *r)
 	json_set(data, "attention", json_incref(attention));
 	json_set_bool(data, "has_attention", json_array_size(attention) > 0);
 	if ((sees_leads && (dashboard_add_today(r, data, DASHBOARD_LEADS, "Leads today",
-				"/admin/leads", &err) == -1 ||
+				"/admin/leads", "updatedAfter", &err) == -1 ||
 			       dashboard_add_latest_leads(r, data, &err) == -1)) ||
 	    (sees_events && (dashboard_add_today(r, data, DASHBOARD_EVENTS, "Events today",
-				 "/admin/events", &err) == -1 ||
+				 "/admin/events", "from", &err) == -1 ||
 				dashboard_add_hours(r, data, &err) == -1)) ||
 	    (actor_may(r, PERMIT(CRM_VIEW)) && dashboard_add_deliveries(r, data, &err) == -1) ||
 	    (actor_may(r, PERMIT(CONNECTIONS_VIEW)) &&

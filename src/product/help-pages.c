@@ -16,7 +16,7 @@ static json_t *help_pages(const struct req *r)
 		if (e->help == NULL || (r->actor.permissions & e->permission) != e->permission)
 			continue;
 		o = json_object();
-		json_set_str(o, "label", e->label);
+		json_set_str(o, "label", e->tab != NULL ? e->tab : e->label);
 		json_set_str(o, "path", e->path);
 		json_set_str(o, "text", e->help);
 		json_set_str(o, "api", e->api);

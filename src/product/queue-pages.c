@@ -25,7 +25,10 @@ static void show_lane(struct arena *a, json_t *lane, int64_t now_us)
 
 	json_set_str(lane, "state", state);
 	json_set_str(lane, "state_label", word_label(queue_states, state));
-	connection_tell_error(a, lane, json_str(lane, "lastError"));
+	/* what waits for its time is as it should be */
+	json_set_str(lane, "chip",
+	    strcmp(state, "waiting") == 0 && due_us >= now_us - LATE_US ? "plain" : state);
+	connection_tell_error(a, lane, "it", json_str(lane, "lastError"));
 	json_set_str(lane, "kind_label", word_label(queue_kinds, json_str(lane, "kind")));
 	json_set_bool(lane, "is_open", !is_closed);
 	json_set_bool(
@@ -73,7 +76,8 @@ int queue_page(struct req *r)
 		return res_error(r, &err);
 	show_figures(r->a, data, json_object_get(data, "lanes"));
 	json_array_each(s.rows, i, row)
-		connection_tell_error(r->a, row, json_str(row, "lastError"));
+		connection_tell_error(
+		    r->a, row, json_str(row, "laneName"), json_str(row, "lastError"));
 	chrome_slice(r, &s, data);
 	json_set_bool(data, "is_one_lane", f.lane_id.p != NULL);
 	json_set_strn(data, "lane_filter", f.lane_id);

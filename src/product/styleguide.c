@@ -50,8 +50,8 @@ static void styleguide_add_more_charts(struct req *r, json_t *data)
 	static const int64_t values[] = {3, 9, 4, 900, 7, 2};
 	static const struct svg_part parts[SVG_PARTS] = {
 	    {"delivered", "bars-good"}, {"to be tried again", "bars-warn"}, {"failed", "bars-bad"}};
-	static const struct svg_stack stacks[] = {{"1 Mar", "1 Mar", {12, 0, 0}},
-	    {"2 Mar", "2 Mar", {9, 3, 1}}, {"3 Mar", "3 Mar", {4, 0, 6}}};
+	static const struct svg_stack stacks[] = {{"1 Mar", "1 Mar", {12, 0, 0}, NULL},
+	    {"2 Mar", "2 Mar", {9, 3, 1}, NULL}, {"3 Mar", "3 Mar", {4, 0, 6}, NULL}};
 	struct svg_point points[sizeof(values) / sizeof(values[0])];
 	struct buf *peak = buf_new(r->a, LIMIT_PAGE_BYTES),
 		   *stack = buf_new(r->a, LIMIT_PAGE_BYTES);

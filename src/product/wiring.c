@@ -37,50 +37,54 @@ static const struct chrome_nav product_nav[] = {
 	"Every person who answered a form, and what became of them at your destinations. Tick "
 	"those "
 	"that failed to send them again.",
-	"GET /connect/v1/leads"},
+	.api = "GET /connect/v1/leads"},
     {"records", "Records", "/admin/records", "stack", PERMIT(RECORDS_VIEW), NULL, DATA,
 	"Everything a source sent or a file brought: one record per thing, with its history. Save "
 	"a "
 	"list you look at often as a view.",
-	"GET /connect/v1/records"},
+	.api = "GET /connect/v1/records"},
     {"tables", "Tables", "/admin/tables", "columns", PERMIT(TABLES_VIEW), NULL, DATA,
 	"Tables of your own, with the columns that you give them: filled by hand, from files, by "
 	"the API and by flows.",
-	"GET /connect/v1/tables"},
+	.api = "GET /connect/v1/tables"},
     {"flows", "Flows", "/admin/flows", "flow", PERMIT(FLOWS_VIEW), NULL, AUTOMATION,
 	"What happens by itself when something comes in: a trigger and steps, which you put "
 	"together "
 	"here.",
-	"GET /connect/v1/flows"},
+	.api = "GET /connect/v1/flows", .tab = "Flows"},
     {"runs", "Runs", "/admin/task-history", "runs", PERMIT(TASK_HISTORY_VIEW), NULL, AUTOMATION,
 	"Every time a flow ran: what started it, what each step was given and gave, and why it "
 	"failed. Run it again from here once the cause is mended.",
-	"GET /connect/v1/task-history"},
+	.api = "GET /connect/v1/task-history", .tab = "Flow runs"},
+    {"runs", "Runs", "/admin/imports", "runs", PERMIT(RECORDS_VIEW), NULL, AUTOMATION,
+	"Long work that was begun by hand: files that were imported, records that were deleted or "
+	"processed again, leads that were sent again. Rows of a file that could not be taken are "
+	"kept with it.",
+	.api = "GET /connect/v1/tasks", .tab = "Imports and bulk work"},
     {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW), NULL,
 	CONNECTED, "The sources that send to you, and the destinations that get your leads.",
-	"GET /connect/v1/connections"},
+	.api = "GET /connect/v1/connections", .tab = "Connections"},
     {"deliveries", "Deliveries", "/admin/crm", "send", PERMIT(CRM_VIEW), NULL, CONNECTED,
 	"How your destinations are, and one line for each lead and destination: whether it was "
 	"taken, and what the destination said.",
-	"GET /connect/v1/crm/deliveries"},
+	.api = "GET /connect/v1/crm/deliveries"},
     {"events", "Incoming", "/admin/events", "bolt", PERMIT(WEBHOOKS_VIEW), NULL, MONITORING,
 	"Every webhook request as it came, the refused ones too, with what came of it.",
-	"GET /connect/v1/events"},
+	.api = "GET /connect/v1/events"},
     {"queue", "Queue", "/admin/queue", "clock", PERMIT(SETTINGS_VIEW), NULL, MONITORING,
 	"Work that waits behind the answer: a lane for each destination, so that none holds up the "
 	"others.",
-	"GET /connect/v1/queue"},
+	.api = "GET /connect/v1/queue"},
     {"settings", "Settings", "/admin/settings", "gear", 0, NULL, NULL,
 	"The account, its people and keys, how long data are kept, who did what; and your own "
 	"profile.",
-	"GET /connect/v1/me"},
+	.api = "GET /connect/v1/me"},
     {"flows", "Triggers", "/admin/triggers", NULL, PERMIT(TRIGGERS_VIEW), NULL, NULL,
 	"What starts flows: records that arrive, lists that are asked for new items, the clock.",
-	"GET /connect/v1/triggers"},
+	.api = "GET /connect/v1/triggers", .tab = "Triggers"},
     {"connections", "Actions", "/admin/actions", NULL, PERMIT(ACTIONS_VIEW), NULL, NULL,
 	"What Connect can do at your providers, such as sending a message or making a contact.",
-	"GET /connect/v1/actions"},
-    {"records", "Imports", "/admin/imports", NULL, PERMIT(RECORDS_VIEW), .back = NULL},
+	.api = "GET /connect/v1/actions", .tab = "Actions"},
     {"records", "Records", "/admin/views", NULL, PERMIT(RECORDS_VIEW), .back = "/admin/records"},
     {"deliveries", "Deliveries", "/admin/deliveries", NULL, PERMIT(CRM_VIEW), .back = NULL},
     {"deliveries", "Routing", "/admin/routing", NULL, PERMIT(CRM_VIEW), .back = NULL},

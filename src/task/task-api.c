@@ -64,15 +64,15 @@ json_t *task_json(const struct app *app, const struct task *t)
 int task_answer_list(
     struct req *r, const char *list, json_t *(*show)(const struct app *app, const struct task *t))
 {
-	const struct list tasks_list = {list, filter_none, NULL};
-	struct uuid account_id;
+	const struct list tasks_list = {list, task_filters, NULL};
+	struct task_filter f = {0};
 	struct slice s;
 	struct err err = ERR_INIT;
 	struct tasks tasks;
 
-	if (!slice_read(r, &tasks_list, &account_id, &s))
+	if (!slice_read(r, &tasks_list, &f, &s))
 		return res_invalid(r);
-	if (task_list(r->app->db, r->a, &account_id, &s, &tasks, &err) == -1)
+	if (task_list(r->app->db, r->a, &f, &s, &tasks, &err) == -1)
 		return res_error(r, &err);
 	s.rows = json_own(r->a, json_array());
 	for (size_t i = 0; i < tasks.n; i++)

@@ -25,6 +25,9 @@ const struct task_kind *task_kind(const struct app *app, const char *name)
 	return NULL;
 }
 
+const struct word task_statuses[] = {{"queued", "Queued"}, {"running", "Running"},
+    {"completed", "Completed"}, {"failed", "Failed"}, {"cancelled", "Cancelled"}, {NULL, NULL}};
+
 bool task_is_open(const struct task *t)
 {
 	return t->status == TASK_QUEUED || t->status == TASK_RUNNING;

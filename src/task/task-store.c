@@ -51,6 +51,8 @@ DB_STMT(tasks_draft,
 DB_STMT(tasks_delete, "DELETE FROM tasks WHERE account_id = ? AND id = ?");
 DB_STMT(tasks_newest, SELECT_TASKS " WHERE account_id = ? AND id < ? AND status <> 'draft'"
 				   " ORDER BY id DESC LIMIT ? OFFSET ?");
+DB_STMT(tasks_of_status, SELECT_TASKS " WHERE account_id = ? AND id < ? AND status = ?"
+				      " ORDER BY id DESC LIMIT ? OFFSET ?");
 DB_STMT(tasks_open, SELECT_TASKS " WHERE account_id = ? AND status IN ('queued', 'running')"
 				 " ORDER BY id LIMIT ?");
 DB_STMT(tasks_of_kind, SELECT_TASKS " WHERE account_id = ? AND kind = ? AND status <> 'draft'"
@@ -264,15 +266,30 @@ int task_store_hold(
 	return 1;
 }
 
-int task_list(struct db *db, struct arena *a, const struct uuid *account_id, struct slice *s,
+const struct filter_row task_filters[] = {
+    {"status", FILTER_WORD, offsetof(struct task_filter, status), task_statuses, NULL},
+    {.name = NULL},
+};
+
+/* A draft is of no list, whoever asks for it. */
+int task_list(struct db *db, struct arena *a, const struct task_filter *f, struct slice *s,
     struct tasks *out, struct err *err)
 {
 	struct cursor from = slice_from(s);
+	const struct db_val account = db_uuid(&f->account_id), before = db_uuid(&from.id),
+			    limit = db_int(slice_limit(s)), offset = db_int(s->offset);
+	int rc;
 
-	if (task_read_rows(db, a, &tasks_newest,
-		DB_VALS(db_uuid(account_id), db_uuid(&from.id), db_int(slice_limit(s)),
-		    db_int(s->offset)),
-		out, err) == -1)
+	*out = (struct tasks){NULL, 0};
+	if (f->status.n == 0)
+		rc = task_read_rows(
+		    db, a, &tasks_newest, DB_VALS(account, before, limit, offset), out, err);
+	else if (word_find(task_statuses, f->status) == NULL)
+		return 0;
+	else
+		rc = task_read_rows(db, a, &tasks_of_status,
+		    DB_VALS(account, before, db_strn(f->status), limit, offset), out, err);
+	if (rc == -1)
 		return -1;
 	s->has_more = out->n > (size_t)s->limit;
 	if (s->has_more)

@@ -22,6 +22,7 @@ enum task_status {
 	TASK_CANCELLED
 };
 const char *task_status_name(enum task_status status);
+extern const struct word task_statuses[]; /* of those that are listed: no drafts */
 
 /* ---- kinds: task-kind.c -------------------------------------------------------------------- */
 
@@ -85,8 +86,13 @@ struct tasks {
 	struct task *v;
 	size_t n;
 };
+struct task_filter {
+	struct uuid account_id;
+	struct str status; /* of task_statuses; {NULL,0}: any */
+};
+extern const struct filter_row task_filters[];
 /* Newest first, drafts left out. s->rows is left alone. */
-int task_list(struct db *db, struct arena *a, const struct uuid *account_id, struct slice *s,
+int task_list(struct db *db, struct arena *a, const struct task_filter *f, struct slice *s,
     struct tasks *out, struct err *err);
 /* The account's open tasks, oldest first. */
 int task_list_open(struct db *db, struct arena *a, const struct uuid *account_id, struct tasks *out,

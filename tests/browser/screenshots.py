@@ -315,7 +315,7 @@ def joining(b, product):
 def factor(b, product, is_wrong=False):
     b.open(product.url + "/admin/settings/profile")
     b.fill("#factor-password", product.credentials["password"])
-    b.click("section[aria-labelledby=factor] button")
+    b.click("section[aria-labelledby=factor] .button")
     if is_wrong:
         b.fill("#code", "12")
         b.click("form.card button.button-main")
@@ -325,7 +325,7 @@ def profile_wrong(b, product):
     b.open(product.url + "/admin/settings/profile")
     b.fill("#present", "wrong")
     b.fill("#new_password", "short")
-    b.click("section[aria-labelledby=password] button")
+    b.click("section[aria-labelledby=password] .button")
 
 
 # Pages that only a form leads to.

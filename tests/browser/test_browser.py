@@ -33,6 +33,17 @@ def _():
         true(not b.has("nav"), "no navigation is shown")
 
 
+@test("the first view of a browser that has nothing yet is four requests: the page, its style, its script, its icon")
+def _():
+    with browser() as b:
+        b.open(here().url + "/admin/sign-in")
+        loaded = b.script("return performance.getEntriesByType('resource').map(e => [new URL(e.name).pathname, e.transferSize])")
+        equal(sorted(path for path, size in loaded if size), ["/static/connect.css", "/static/favicon.svg", "/static/password.js"], loaded)
+        equal(b.script("return document.querySelector('link[rel=icon]').href"), b.script("return document.querySelector('img').src"))
+        page = b.script("return performance.getEntriesByType('navigation')[0].transferSize")
+        true(0 < page < page + sum(size for _, size in loaded) <= 60 * 1000, (page, loaded))
+
+
 @test("a password can be seen before it is sent; without scripts there is no button, and signing in works as ever")
 def _():
     product = here()

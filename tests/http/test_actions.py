@@ -8,6 +8,7 @@ import re
 import uuid
 
 from harness import Browser, equal, has, here, problem, run, test, true
+from markup import check_page
 import peer
 
 TOKEN = "pat-" + uuid.uuid4().hex
@@ -239,6 +240,47 @@ def _():
         b.get("/admin/actions/hubspot/fetch_contact")
         equal(b.post("/admin/actions/hubspot/fetch_contact", {"input.id": "7", "connectionId": second}).status, 200)
         equal((len(one.seen), len(two.seen)), (0, 1))
+
+
+
+@test("an input whose values the provider lists is chosen, not written; an ID that is not among them still can be")
+def _():
+    account = tenant()
+    b = browser(account)
+
+    def slack(name):
+        answer = account.api("POST", "/providers/slack/connect", {
+            "name": name, "credentials": {"accessToken": "sandbox-slack-token", "webhookSecret": "x" * 32},
+            "settings": {"externalAccountId": "T0SANDBOX" + name}})
+        equal(answer.status, 201, answer)
+        return answer.json()["id"]
+    path = "/admin/actions/slack/send_message"
+    slack("One")
+    page = b.get(path)
+    check_page(page)
+    has(page.text, '<option value="C0SALES">#sales</option>')
+    page = b.post(path, {"input.channel": "C0SALES", "input.text": "by hand"})
+    check_page(page)
+    has(text(page), "Done")
+    has(page.text, '<option value="C0SALES" selected>#sales</option>')
+    has(html.unescape(page.text), '"channel":"C0SALES"')
+    page = b.post(path, {"input.channel": "other:", "input.channel_another": "C0NOBODY", "input.text": "x"})
+    check_page(page)
+    has(text(page), "Failed")
+    has(page.text, 'name="input.channel_another" value="C0NOBODY"')
+    page = b.post(path, {"input.channel": "", "input.text": "x"})
+    check_page(page, 422)
+    has(text(page), "Channel is needed.")
+    # of several connections the chosen one lists them, without anything being run
+    two = slack("Two")
+    page = b.get(path)
+    check_page(page)
+    true("#sales" not in page.text, "whose channels?")
+    page = b.post(path, {"act": "lists", "connectionId": two, "input.text": "kept"})
+    check_page(page)
+    has(page.text, '<option value="C0SALES">#sales</option>')
+    has(page.text, 'name="input.text" value="kept"')
+    true("Done" not in text(page) and "Failed" not in text(page), "nothing was run")
 
 
 run()

@@ -393,7 +393,7 @@ def _():
     browser.sign_in()
     page = browser.get("/admin/connections")
     equal(page.status, 200)
-    has(page.text, "The provider's manifest is not there any more")
+    has(page.text, "This version of Connect does not know its provider: nothing is called or taken")
     equal(here().api("GET", "/connections?limit=200").status, 200)
     equal(here().api("GET", "/connections/" + made).json()["providerType"], "gone_for_good")
     for method, path, body in (("PATCH", "", {"name": "other"}), ("POST", "/test", None), ("GET", "/polls", None),

@@ -43,6 +43,12 @@ def row_of(page, name):
     raise AssertionError("no row of " + name)
 
 
+def row_below(page, name):
+    """What stands below that row: the last failure."""
+    [below] = re.findall(r'<tr class="below">.*?</tr>', page.text[page.text.index(">%s<" % name):].split("<tr>")[0], re.S)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", below)))
+
+
 def statuses(t, lead):
     return collections.defaultdict(str, {d["name"]: d["status"] for d in t.get("/leads/" + lead["id"])["destinations"]})
 
@@ -76,7 +82,7 @@ def _():
     true("usually in" in row, row)
     row = row_of(page, "Bad CRM")
     has(row, "3 refused")
-    has(row, "It did not take the request (422).")
+    has(row_below(page, "Bad CRM"), "It did not take the request (422).")
     has(row, "3 failed")
     has(page.text, 'href="/admin/deliveries?connectionId=%s&amp;status=failed"' % refuses)
     true("<b>" not in row and "email is taken" not in row, "the answer is a click away")
@@ -91,18 +97,47 @@ def _():
     check_page(b.get("/admin/crm?by=century&connectionId=none"))
 
 
+@test("each bar of the chart of attempts leads to the deliveries that were tried then, and to no others")
+def _():
+    t = Tenant(name=unique("Tried "))
+    b = signed_in(t)
+    with Crm() as crm:
+        crm.default = (503, b"down")
+        c = t.connect("custom_crm", {}, {"url": crm.url}, name="Slow CRM")["id"]
+        t.connect("custom_crm", {}, {"url": "http://127.0.0.1:9/"}, name="Dead CRM")
+        lead = t.new_lead(email="tried@example.com", fullName="Tried Tessa")
+        wait_until(lambda: delivery_of(t, lead, "Slow CRM")["lastError"] and delivery_of(t, lead, "Dead CRM")["lastError"], 20, "attempts")
+    for path, names in (("/admin/crm", ["Slow CRM", "Dead CRM"]), ("/admin/crm?by=day", ["Slow CRM", "Dead CRM"]),
+                        ("/admin/crm?connectionId=" + c, ["Slow CRM"])):
+        page = b.get(path)
+        check_page(page)
+        bars = [html.unescape(x) for x in re.findall(r'<a tabindex="-1" href="(/admin/deliveries[^"]*)"', page.text)]
+        table = [html.unescape(x) for x in re.findall(r'<td><a href="(/admin/deliveries[^"]*)">', page.text)]
+        equal((len(bars), bars), (1, table), path)
+        listed = b.get(bars[0])
+        check_page(listed)
+        equal([n for n in ("Slow CRM", "Dead CRM") if '<td class="c-to" title="%s">' % n in listed.text], names, path)
+        has(text_of(listed), "Tried from")
+    begin = re.search(r"triedFrom=([^&]+)", bars[0]).group(1)
+    equal(t.get("/crm/deliveries?triedTo=" + begin)["data"], [], "none was tried before")
+    equal(len(t.get("/crm/deliveries?triedFrom=%s" % begin)["data"]), 2)
+
+
 @test("attempts that are followed by others count as such, and the next one is told")
 def _():
     t = Tenant(name=unique("Retried "))
     b = signed_in(t)
     with Crm() as crm:
         crm.default = (503, b"down")
-        t.connect("custom_crm", {}, {"url": crm.url}, name="Slow CRM")
+        slow = t.connect("custom_crm", {}, {"url": crm.url}, name="Slow CRM")["id"]
         lead = t.new_lead(email="retried@example.com")
         wait_until(lambda: delivery_of(t, lead, "Slow CRM")["lastError"], 20, "an attempt")
         row = wait_until(lambda: (lambda r: r if "1 to be tried again" in r or " 1 " in r else None)(
             row_of(b.get("/admin/crm"), "Slow CRM")), 10, "what waits")
-        true("It had an error (503)." in row, row)
+        has(row_below(b.get("/admin/crm"), "Slow CRM"), "It had an error (503).")
+        here().sql("UPDATE lead_deliveries SET next_at = (UNIX_TIMESTAMP() + 3600) * 1000000 WHERE account_id = " + row_id(t.id))
+        told = text_of(b.get("/admin/connections/%s/activity" % slow))
+        true(re.search(r"Slow CRM had an error \(503\)\. Next try at (Tomorrow )?\d\d:\d\d ?\.", told), told)
         crm.default = (201, b'{"id":"9"}')
         equal(b.post("/admin/deliveries/%s/push" % delivery_of(t, lead, "Slow CRM")["id"], {}).status, 303)
         wait_until(lambda: statuses(t, lead)["Slow CRM"] == "success", 20, "the push")
@@ -124,7 +159,7 @@ def _():
         id_ = delivery_of(t, lead, "CRM <i>")["id"]
         page = b.get("/admin/deliveries/" + id_)
         check_page(page)
-        for words in ("One <b>Person", "to CRM <i>", "Attempt 1 failed", "HTTP 400", "It did not take the request (400).",
+        for words in ("One <b>Person", "to CRM <i>", "Attempt 1 failed", "HTTP 400", "CRM <i> did not take the request (400).",
                       'POST %s' % crm.url, '"email":"one@example.com"', 'no <i>company</i>', "took"):
             has(text_of(page).replace('": "', '":"'), words)
         true("sk-secret-4711" not in page.text and "<i>company" not in page.text, "no secret, no markup")
@@ -154,12 +189,12 @@ def _():
         lead = t.new_lead(email="again@example.com")
         wait_until(lambda: t.get("/leads/" + lead["id"])["syncStatus"] == "failed", 15, "the failure")
     page = b.get("/admin/leads/" + lead["id"]).text
-    has(page, '<span class="sub down">It did not take the request (422).</span>')
+    has(page, '<span class="sub down">Sales pipeline did not take the request (422).</span>')
     true("Last time" not in page, "it is what stands")
     here().sql("UPDATE lead_deliveries SET status = 'pending', next_at = NULL WHERE lead_id = %s AND account_id = %s"
                % (row_id(lead["id"]), row_id(t.id)))   # as between the click and the next attempt
     for path in ("/admin/leads/" + lead["id"], "/admin/deliveries", "/admin/deliveries/" + delivery_of(t, lead, "Sales pipeline")["id"]):
-        has(b.get(path).text, "Last time: It did not take the request (422).", path)
+        has(b.get(path).text, "Last time: Sales pipeline did not take the request (422).", path)
 
 
 @test("a lead that waits for one destination names it in the list, once the others have it")
@@ -222,7 +257,7 @@ def _():
         page = b.get("/admin/deliveries?status=dead")
         check_page(page)
         has(page.text, "5 deliveries")
-        has(page.text, "It did not take the request (422).")
+        has(page.text, "Dead CRM did not take the request (422).")
         has(row_of(b.get("/admin/crm"), "Dead CRM"), "5 given up")
         crm.default = (201, b'{"id":"1"}')
         ids = [delivery_of(t, x, "Dead CRM")["id"] for x in leads]

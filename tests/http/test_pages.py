@@ -361,7 +361,9 @@ def _():
     wait_until(lambda: all(s == {"Takes": "success", "Refuses": "failed"} for s in states()), 20, "three that are half there")
     page = wait_until(lambda: (lambda p: p if "3 leads are missing at one of their destinations" in p else None)(
         b.get("/admin/dashboard").text), 20, "the attention")
-    has(page, 'href="/admin/deliveries?status=failed"')
+    has(html.unescape(page), 'href="/admin/deliveries?status=failed">Review<')
+    figure = re.search(r'href="([^"]*)"><small>Failed, 24 h</small><b class="down">3<', html.unescape(page)).group(1)
+    equal(b.get(figure).text.count('class="chip chip-failed"'), 3, figure)
     b.get("/admin/deliveries?status=failed")
     equal(t.api("PATCH", "/connections/" + refuses["id"], {
         "settings": {"url": here().sandbox_url + "/crm/" + unique("partly")}}).status, 200)
@@ -476,7 +478,7 @@ def _():
     groups = ["Data", "Automation", "Connections", "Monitoring"]
     items = ["Home", "Leads", "Records", "Tables", "Flows", "Runs", "Connections", "Deliveries", "Incoming", "Queue", "Settings"]
     for path, current in (("/admin/dashboard", "Home"), ("/admin/triggers", "Flows"), ("/admin/actions", "Connections"),
-                          ("/admin/actions/hubspot/create_contact", "Connections"), ("/admin/imports", "Records"),
+                          ("/admin/actions/hubspot/create_contact", "Connections"), ("/admin/imports", "Runs"),
                           ("/admin/routing", "Deliveries"), ("/admin/settings/audit", "Settings"), ("/admin/search?q=x", None)):
         equal(entries(path), (groups, items, [current] if current else []), path)
     has(b.get("/admin/flows").text, '<li><a href="/admin/triggers">Triggers</a></li>')

@@ -146,6 +146,35 @@ def _():
     true("Filters that are set" not in b.get("/admin/events?from=" + time.strftime("%Y-%m-%d", time.gmtime())).text, "a day has its field")
 
 
+@test("the tabs of Incoming are what can be there")
+def _():
+    t = Tenant(name=unique("Tabs "))
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    tabs = re.search(r'<ul class="tabs">(.*?)</ul>', b.get("/admin/events").text, re.S).group(1)
+    equal(re.findall(r"<a [^>]*>([^<]*)</a>", tabs)[:6], ["All", "Processed", "Verified", "Duplicate", "Rejected", "Failed"])
+    true("spooled" not in b.last.text.lower(), "nothing is spooled in this version")
+    equal(t.get("/events?status=spooled")["data"], [])
+
+
+@test("each day of the chart of leads leads to those that it counts")
+def _():
+    t = Tenant(name=unique("Days "))
+    made = [t.new_lead(email="day%d@example.com" % i, fullName="Of today %d" % i) for i in range(3)]
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    page = b.get("/admin/leads")
+    check_page(page)
+    bars = {html.unescape(x) for x in re.findall(r'<a tabindex="-1" href="(/admin/leads[^"]*)"', page.text)}
+    table = {html.unescape(x): int(n) for x, n in re.findall(r'<td><a href="(/admin/leads[^"]*)">[^<]*</a></td><td class="num">(\d+)<', page.text)}
+    equal((bars, list(table.values())), (set(table), [3]), "a day without leads leads nowhere")
+    page = b.get(bars.pop())
+    check_page(page)
+    true(all("Of today %d" % i in page.text for i in range(3)), page)
+    has(html.unescape(page.text), "Updated since")
+    true(len(made) == 3 and "Of today" not in b.get("/admin/leads?updatedBefore=2026-01-01T00:00:00Z").text, "and no others")
+
+
 @test("a cursor of a day's events stays within the day")
 def _():
     t, _ = own()

@@ -182,12 +182,12 @@ def _():
 def _():
     _, b = account()
     no_id = "01900000-0000-7000-8000-000000000000"
-    for path, back, label, section in (("imports/" + no_id, "imports", "Imports", "records"),
+    for path, back, label, section in (("imports/" + no_id, "imports", "Runs", "task-history"),
                                        ("connect/nothing", "connections", "Connections", "connections")):
         answer = b.get("/admin/" + path)
         equal(answer.status, 404, answer)
         has(answer.text, 'href="/admin/%s">Back to %s</a>' % (back, label))
-        equal(re.findall(r'href="/admin/(\w+)" aria-current="page"', answer.text), [section])
+        equal(re.findall(r'href="/admin/([\w-]+)" aria-current="page"', answer.text), [section])
     gone = post(b, "/admin/views/" + no_id, {"action": "delete", "query": ""})
     equal(gone.status, 404)
     has(gone.text, 'href="/admin/records">Back to Records</a>')

@@ -7,6 +7,7 @@ import time
 import uuid
 
 from harness import Browser, Instance, equal, has, here, problem, run, test, true, wait_until
+from markup import check_page
 from tenant import CustomWebhook, Tenant, unique
 
 ENDED = ("completed", "failed", "cancelled", "filtered")
@@ -115,7 +116,6 @@ def _():
     has(text_of(b.get("/admin/flows/%s/runs" % other.id)), "Failed")
     true(of_record not in b.last.text, "the tab of a flow has its own runs alone")
     has(text_of(b.get("/admin/task-history?flowId=x")), "The filter cannot be used")
-    has(b.get("/admin/task-history").text, 'href="/admin/imports"')  # what else runs is one step away
 
 
 @test("the badge of the navigation counts what failed and was not run again, and leads to it")
@@ -130,6 +130,40 @@ def _():
     equal(flow.seen(failed["id"])["replayedBy"], again)
     equal([x["id"] for x in flow.runs("&status=failed&repeated=no")], [again])
     equal([x["id"] for x in flow.runs("&repeated=yes")], [failed["id"]])
+
+
+@test("what else runs is a tab beside the flows' runs; what failed of it counts in the same badge, which leads to it")
+def _():
+    made, b = account()
+
+    def tabs(path):
+        page = b.get(path)
+        check_page(page)
+        found = re.search(r'<nav class="page-tabs" aria-label="Parts of Runs">(.*?)</nav>', page.text, re.S).group(1)
+        true('aria-current="page"><svg' in page.text and "runs" in re.search(r'aria-current="page"><svg.*?</li>', page.text).group(), path)
+        return [(href, label, mark) for href, _, label, mark in re.findall(
+            r'<a href="([^"]*)"( aria-current="page")?>([^<]*?) ?(?:<span class="badge">(\d+).*?</span>)?</a>', found)]
+
+    def badge():
+        return re.findall(r'<a class="badge" href="(/admin/(?:imports|task-history)[^"]*)">(\d+)', html.unescape(b.get("/admin/dashboard").text))
+    equal(tabs("/admin/task-history"), [("/admin/task-history", "Flow runs", ""), ("/admin/imports", "Imports and bulk work", "")])
+    equal(badge(), [])
+    equal(made.api("POST", "/records/import", {"resourceType": "contact", "csv": "id,name\n1,Ann\n"}).status, 200)
+    wait_until(lambda: [t["status"] for t in made.api("GET", "/tasks").json()["data"]] == ["completed"], 15, "the import")
+    task = made.api("GET", "/tasks").json()["data"][0]["id"]
+    here().sql("UPDATE connect.tasks SET status = 'failed', error = 'the disk is full' WHERE id = UNHEX(REPLACE('%s', '-', ''))" % task)
+    wait_until(badge, 15, "the badge")
+    equal(badge(), [("/admin/imports?status=failed", "1")])
+    equal([mark for *_, mark in tabs("/admin/imports")], ["", "1"])
+    has(text_of(b.get("/admin/dashboard")), "1 import or other bulk work failed in the last week")
+    has(b.get("/admin/imports?status=failed").text, task)
+    true(task not in b.get("/admin/imports?status=completed").text, "the tabs of a status have these alone")
+    equal([t["id"] for t in made.api("GET", "/tasks?status=failed").json()["data"]], [task])
+    equal(made.api("GET", "/imports?status=completed").json()["data"], [])
+    problem(made.api("GET", "/tasks?status=draft"), 422, "status")
+    Flow(made, [BROKEN]).ran(amount="x")
+    wait_until(lambda: badge()[0][1] == "2", 15, "both in one")
+    equal([mark for *_, mark in tabs("/admin/task-history")], ["1", "1"])
 
 
 # ---- one run -------------------------------------------------------------------------------------
@@ -282,10 +316,45 @@ def _():
         problem(flow.call("GET", path), 404)
     page = text_of(b.get("/admin/flows/%s/versions?from=1&to=2" % flow.id))
     for part in ("Version 1", "Published now", "To a number was added as step 3.2",
-                 "Condition changed from “trigger.paid == true” to"):
+                 "Condition changed from “paid is true” to “paid is true and amount is more than 5”"):
         has(page, part)
+    has(b.last.text, "<code>config.condition</code>")
+    has(html.unescape(b.last.text), "<del>\"trigger.paid == true\"</del>")
     has(text_of(b.get("/admin/flows/%s/versions" % flow.id)), "Removed")
     has(text_of(b.get("/admin/flows/%s/versions?from=7&to=1" % flow.id)), "no such versions")
+
+
+@test("what differs is told as people chose it: titles of steps, labels of inputs, names instead of ids; the raw form is below")
+def _():
+    made = Tenant(name=unique("Differs "))
+    b = Browser(here())
+    b.sign_in(made.account.email, made.account.password)
+    crm = [made.connect("custom_crm", {}, {"url": "http://127.0.0.1:9/"}, name=name)["id"] for name in ("Sales CRM", "Service CRM")]
+    chat = [made.connect("slack", {"accessToken": "sandbox-slack-token", "webhookSecret": "x" * 32}, name=name)["id"]
+            for name in ("Our Slack", "Their Slack")]
+    for slug, name in (("t1", "Customers"), ("t2", "Buyers")):
+        equal(made.api("POST", "/tables", {"name": name, "slug": slug, "columns": [{"name": "a", "type": "string"}]}).status, 201)
+
+    def steps(i):
+        slack = {"kind": "action", "providerType": "slack", "actionName": "send_message", "connectionId": chat[i],
+                 "inputMapping": {"channel": ("C0123", "C0456")[i], "text": ("{{trigger.name}} came", "{{trigger.name}} paid")[i]},
+                 "inputNames": {"channel": ("#sales", "#service")[i]}, **({"onError": "continue"} if i else {})}
+        write = {"kind": "table.write", "config": {"tableSlug": ("t1", "t2")[i]}, "inputMapping": {"data": {"a": ("x", "{{trigger.name}}")[i]}}}
+        return [slack, write, {"kind": "crm.push", "config": {"connectionIds": crm[:i + 1]}}]
+    flow = Flow(made, steps(0))
+    flow.change(steps=steps(1))
+    page = text_of(b.get("/admin/flows/%s/versions?from=1&to=2" % flow.id))
+    for part in ("Send a message: Connection changed from “Our Slack” to “Their Slack”",
+                 "Send a message: Channel changed from “#sales” to “#service”", "changed from “[name] came” to “[name] paid”",
+                 "Send a message: When it has failed for good changed from “Stop: the run has failed” to “Go on with the next step”",
+                 "changed from “Customers” to “Buyers”", "changed from “a: x” to “a: [name]”",
+                 "changed from “Sales CRM” to “Sales CRM, Service CRM”"):
+        has(page, part)
+    for raw in (*chat, "C0456", "inputMapping.channel", "{{trigger.name}} paid"):
+        told = re.sub(r"<details.*?</details>", "", b.last.text, flags=re.S)
+        true(raw not in told and raw in html.unescape(b.last.text), raw)
+    changes = flow.call("GET", "/versions/1/diff/2").json()["changes"]
+    equal([(c["from"], c["to"]) for c in changes if c["field"] == "connectionId"], [tuple(chat)])
 
 
 @test("going back to a version from its page makes a new one; what it names that is gone is told")

@@ -47,6 +47,7 @@ VISITORS = {
     ("product", "leads"): "counts of the dashboard",
     ("product", "executions"): "counts of the dashboard",
     ("product", "lead_deliveries"): "counts of the dashboard",
+    ("product", "tasks"): "counts of the dashboard",
     ("cmd", "jobs"): "the doctor looks for jobs that nobody runs",
     ("cmd", "job_lanes"): "the doctor looks for jobs that nobody runs",
     ("cmd", "users"): "the doctor asks whether anybody can sign in",

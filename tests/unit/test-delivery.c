@@ -50,7 +50,7 @@ struct answer_row {
 #define BODY(s, body) s, 0, NULL, "application/json", body
 #define PAGE(s) s, 0, NULL, "text/html; charset=utf-8", "<html><title>Sign in</title></html>"
 #define NO_ANSWER(code) 0, code, NULL, NULL, NULL
-#define LESS_OFTEN "It asked to be called less often (429)."
+#define LESS_OFTEN "The other side asked to be called less often (429)."
 
 static const struct answer_row rows[] = {
     EACH(STATUS(200), TAKEN),
@@ -58,17 +58,18 @@ static const struct answer_row rows[] = {
     EACH(STATUS(202), TAKEN),
     EACH(STATUS(204), TAKEN),
     /* never turned into a GET that counts as a success */
-    EACH(STATUS(301), REFUSED, "HTTP 301", "It has moved to another address (301)."),
-    EACH(STATUS(302), REFUSED, "HTTP 302", "It has moved to another address (302)."),
-    EACH(STATUS(307), REFUSED, "HTTP 307", "It has moved to another address (307)."),
-    EACH(STATUS(308), REFUSED, "HTTP 308", "It has moved to another address (308)."),
-    EACH(STATUS(400), REFUSED, "HTTP 400", "It did not take the request (400)."),
-    EACH(STATUS(401), LET_IN_LATER, "HTTP 401", "It refused the credentials (401)."),
-    EACH(STATUS(403), REFUSED, "HTTP 403", "It does not permit what was asked for (403)."),
-    EACH(STATUS(404), REFUSED, "HTTP 404", "It did not find what was asked for (404)."),
-    EACH(STATUS(409), REFUSED, "HTTP 409", "It says that this is there already (409)."),
-    EACH(STATUS(413), REFUSED, "HTTP 413", "It did not take the request (413)."),
-    EACH(STATUS(422), REFUSED, "HTTP 422", "It did not take the request (422)."),
+    EACH(STATUS(301), REFUSED, "HTTP 301", "The other side has moved to another address (301)."),
+    EACH(STATUS(302), REFUSED, "HTTP 302", "The other side has moved to another address (302)."),
+    EACH(STATUS(307), REFUSED, "HTTP 307", "The other side has moved to another address (307)."),
+    EACH(STATUS(308), REFUSED, "HTTP 308", "The other side has moved to another address (308)."),
+    EACH(STATUS(400), REFUSED, "HTTP 400", "The other side did not take the request (400)."),
+    EACH(STATUS(401), LET_IN_LATER, "HTTP 401", "The other side refused the credentials (401)."),
+    EACH(STATUS(403), REFUSED, "HTTP 403",
+	"The other side does not permit what was asked for (403)."),
+    EACH(STATUS(404), REFUSED, "HTTP 404", "The other side did not find what was asked for (404)."),
+    EACH(STATUS(409), REFUSED, "HTTP 409", "The other side says that this is there already (409)."),
+    EACH(STATUS(413), REFUSED, "HTTP 413", "The other side did not take the request (413)."),
+    EACH(STATUS(422), REFUSED, "HTTP 422", "The other side did not take the request (422)."),
     EACH(STATUS(429), RETRIED, "HTTP 429", LESS_OFTEN),
     EACH(AFTER(429, "2"), WAITED(2000), "HTTP 429", LESS_OFTEN),
     EACH(AFTER(429, "2.5"), WAITED(2500), "HTTP 429", LESS_OFTEN),
@@ -76,15 +77,15 @@ static const struct answer_row rows[] = {
     EACH(AFTER(429, START_PLUS_7), WAITED(7000), "HTTP 429", LESS_OFTEN),
     EACH(AFTER(429, "Sun, 30 Nov 2036 10:53:25 GMT"), WAITED(15000), "HTTP 429", LESS_OFTEN),
     EACH(AFTER(429, "soon"), RETRIED, "HTTP 429", LESS_OFTEN),
-    EACH(AFTER(503, "3"), WAITED(3000), "HTTP 503", "It had an error (503)."),
+    EACH(AFTER(503, "3"), WAITED(3000), "HTTP 503", "The other side had an error (503)."),
     EACH(AFTER(503, "Sun, 30 Nov 2036 10:53:25 GMT"), WAITED(15000), "HTTP 503",
-	"It had an error (503)."),
-    EACH(STATUS(500), RETRIED, "HTTP 500", "It had an error (500)."),
-    EACH(STATUS(502), RETRIED, "HTTP 502", "It had an error (502)."),
-    EACH(STATUS(503), RETRIED, "HTTP 503", "It had an error (503)."),
-    EACH(STATUS(504), RETRIED, "HTTP 504", "It had an error (504)."),
+	"The other side had an error (503)."),
+    EACH(STATUS(500), RETRIED, "HTTP 500", "The other side had an error (500)."),
+    EACH(STATUS(502), RETRIED, "HTTP 502", "The other side had an error (502)."),
+    EACH(STATUS(503), RETRIED, "HTTP 503", "The other side had an error (503)."),
+    EACH(STATUS(504), RETRIED, "HTTP 504", "The other side had an error (504)."),
     EACH(PAGE(200), RETRIED, "a web page", "a web page"),
-    EACH(PAGE(503), RETRIED, "Sign in", "It had an error (503)."),
+    EACH(PAGE(503), RETRIED, "Sign in", "The other side had an error (503)."),
     EACH(200, 0, NULL, "text/plain", "not JSON", TAKEN),
     EACH(BODY(200, "{\"id\":"), TAKEN),
     /* slow, reset, unresolved; and what will be so again */
@@ -104,7 +105,7 @@ static const struct answer_row rows[] = {
     ROW("hubspot", BODY(429, "{\"errorType\":\"RATE_LIMIT\",\"policyName\":\"DAILY\"}"),
 	WAITED(15000), "DAILY", LESS_OFTEN),
     ROW("hubspot", BODY(403, "{\"errorType\":\"RATE_LIMIT\"}"), RETRIED, "RATE_LIMIT",
-	"It does not permit what was asked for (403)."),
+	"The other side does not permit what was asked for (403)."),
     ROW("hubspot", BODY(403, "{\"category\":\"MISSING_SCOPES\"}"), REFUSED, "a scope is missing",
 	"a scope is missing"),
     ROW("hubspot", BODY(207, "{\"errors\":[{\"message\":\"no\"}]}"), REFUSED,
@@ -113,11 +114,12 @@ static const struct answer_row rows[] = {
 
     ROW("salesforce", STATUS(300), REFUSED, "Several records", "Several records"),
     ROW("salesforce", STATUS(410), REFUSED, "no longer answers", "no longer answers"),
-    ROW("salesforce", STATUS(420), RETRIED, "HTTP 420", "It did not take the request (420)."),
+    ROW("salesforce", STATUS(420), RETRIED, "HTTP 420",
+	"The other side did not take the request (420)."),
     ROW("salesforce", BODY(403, "[{\"errorCode\":\"REQUEST_LIMIT_EXCEEDED\"}]"), WAITED(15000),
 	"REQUEST_LIMIT_EXCEEDED", "(403)."),
     ROW("salesforce", BODY(403, "[{\"errorCode\":\"INSUFFICIENT_ACCESS\"}]"), REFUSED,
-	"INSUFFICIENT_ACCESS", "It does not permit what was asked for (403)."),
+	"INSUFFICIENT_ACCESS", "The other side does not permit what was asked for (403)."),
     ROW("salesforce", BODY(400, "[{\"errorCode\":\"UNABLE_TO_LOCK_ROW\"}]"), RETRIED,
 	"UNABLE_TO_LOCK_ROW", "(400)."),
     ROW("salesforce", BODY(400, "[{\"errorCode\":\"DUPLICATES_DETECTED\"}]"), REFUSED,
@@ -149,7 +151,7 @@ static bool page_says(struct arena *a, const char *error, const char *text)
 	json_t *o = json_own(a, json_object());
 	const char *words;
 
-	connection_tell_error(a, o, error);
+	connection_tell_error(a, o, NULL, error);
 	words = json_str(o, "error_words");
 	return words != NULL && strstr(words, text) != NULL;
 }

@@ -156,6 +156,47 @@ static void test_links(void)
 	CU_ASSERT_STRING_EQUAL(json_str(json_array_get(choices, 2), "label"), "Given up");
 }
 
+/* The page of a place of the table below, for who holds these permissions. */
+static const char *place_page(const char *path, uint64_t permissions)
+{
+	struct req *r = request(path);
+
+	r->actor.kind = ACTOR_SESSION;
+	r->actor.permissions = permissions;
+	CU_ASSERT_EQUAL(chrome_page(r, 200, "runs", "Here", "import/list", json_object()), 0);
+	return r->res.body->p;
+}
+
+/* Of two places of a section, each is seen by whom may see it: together they are tabs, and the
+ * navigation leads to the first. */
+static void test_places(void)
+{
+	static const struct chrome_nav nav[] = {
+	    {"runs", "Runs", "/admin/first", "runs", 1, .help = "Of the first.", .tab = "First"},
+	    {"runs", "Runs", "/admin/second", "runs", 2, .help = "Of the second.", .tab = "Second"},
+	    {.path = NULL},
+	};
+	static const char tabs[] = "class=\"page-tabs\"";
+	static const char *const paths[] = {"/admin/first", "/admin/second"};
+	const char *page;
+
+	app.hooks.nav = nav;
+	for (size_t i = 0; i < 2; i++) {
+		page = place_page(paths[i], 3);
+		CHECK(__LINE__, strstr(page, tabs) != NULL, "no tabs on %s", paths[i]);
+		CHECK(__LINE__, strstr(page, "href=\"/admin/first\" aria-current") != NULL,
+		    "the entry is not current on %s", paths[i]);
+		CHECK(__LINE__, strstr(page, i == 0 ? "Of the first." : "Of the second.") != NULL,
+		    "another's help on %s", paths[i]);
+		page = place_page(paths[i], UINT64_C(1) << i);
+		CHECK(__LINE__, strstr(page, tabs) == NULL, "a tab alone on %s", paths[i]);
+		CHECK(__LINE__, strstr(page, paths[1 - i]) == NULL, "a link to %s", paths[1 - i]);
+		CHECK(__LINE__, strstr(page, paths[i]) != NULL, "no link to %s", paths[i]);
+	}
+	CU_ASSERT_PTR_NULL(strstr(place_page("/admin/first/one", 3), tabs));
+	app.hooks.nav = NULL;
+}
+
 static void test_routes(void)
 {
 	size_t n;
@@ -224,6 +265,7 @@ void suite_html_chrome(void)
 	CU_add_test(s, "problem page and security headers", test_problem);
 	CU_add_test(s, "messages shown once", test_flash);
 	CU_add_test(s, "links keep filters", test_links);
+	CU_add_test(s, "places of a section, by who may see them", test_places);
 	CU_add_test(s, "the table of routes holds together", test_routes);
 	CU_add_test(s, "static files", test_static);
 }

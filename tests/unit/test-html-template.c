@@ -372,11 +372,14 @@ static void test_svg(void)
 	buf_reset(b);
 	svg_stacks(a, b, "Parts",
 	    (const struct svg_part[]){{"good", "g"}, {"late", "w"}, {"bad", "b"}},
-	    (const struct svg_stack[]){
-		{"<1>", "1", {2, 1, 1}}, {"2", "2", {0, 0, 0}}, {"3", "3", {0, 0, 2}}},
+	    (const struct svg_stack[]){{"<1>", "1", {2, 1, 1}, "/x?a=1&b"},
+		{"2", "2", {0, 0, 0}, NULL}, {"3", "3", {0, 0, 2}, NULL}},
 	    3);
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "aria-label=\"Parts: 6 in all, at most 4\""));
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "<title>&lt;1&gt;: 2 good, 1 late, 1 bad</title>"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "role=\"group\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "<a tabindex=\"-1\" href=\"/x?a&#61;1&amp;b\" "
+					    "aria-label=\"&lt;1&gt;: 2 good, 1 late, 1 bad\"><g>"));
 	/* the uppermost part reaches the top, and those below it are drawn over it */
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "class=\"b\" x=\"5.00%\" y=\"0.00%\""));
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "class=\"w\" x=\"5.00%\" y=\"25.00%\""));

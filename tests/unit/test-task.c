@@ -377,6 +377,7 @@ static void lists_and_accounts(void)
 {
 	struct place p;
 	struct uuid ids[5], nobody = uuid_new();
+	struct task_filter f = {0};
 	struct slice first = {.limit = 3}, then = {.limit = 3, .has_cursor = true};
 	struct tasks list;
 	struct task t, draft = {.id = uuid_new(), .args = STR("{}"), .kind = "knit"};
@@ -387,19 +388,27 @@ static void lists_and_accounts(void)
 		return;
 	for (size_t i = 0; i < COUNT(ids); i++)
 		ids[i] = queue(&p);
-	draft.account_id = p.account;
+	draft.account_id = f.account_id = p.account;
 	draft.status = TASK_DRAFT;
 	OK(task_insert(p.db, &draft, &err), &err);
 	doing.id = ids[1];
 	doing.m = (struct model){.status = TASK_QUEUED};
 	cancel(&p);
-	OK(task_list(p.db, p.a, &p.account, &first, &list, &err), &err);
+	OK(task_list(p.db, p.a, &f, &first, &list, &err), &err);
 	CHECK(first.has_more && uuid_eq(first.last.id, ids[2]));
 	CHECK(list.n == 3 && uuid_eq(list.v[0].id, ids[4]) && uuid_eq(list.v[2].id, ids[2]));
 	then.after = first.last;
-	OK(task_list(p.db, p.a, &p.account, &then, &list, &err), &err);
+	OK(task_list(p.db, p.a, &f, &then, &list, &err), &err);
 	CHECK(!then.has_more);
 	CHECK(list.n == 2 && uuid_eq(list.v[0].id, ids[1]) && list.v[0].status == TASK_CANCELLED);
+	f.status = STR("cancelled");
+	then.after = (struct cursor){0};
+	then.has_cursor = false;
+	OK(task_list(p.db, p.a, &f, &then, &list, &err), &err);
+	CHECK(list.n == 1 && uuid_eq(list.v[0].id, ids[1]));
+	f.status = STR("draft"); /* no list has them */
+	OK(task_list(p.db, p.a, &f, &then, &list, &err), &err);
+	CHECK(list.n == 0);
 	OK(task_list_open(p.db, p.a, &p.account, &list, &err), &err);
 	CHECK(list.n == 4 && uuid_eq(list.v[0].id, ids[0]) && uuid_eq(list.v[1].id, ids[2]));
 	OK(task_list_open(p.db, p.a, &nobody, &list, &err), &err);

@@ -1,9 +1,8 @@
 /* A field whose values a provider lists: a choice of them, with room for what it does not name. */
-#include "flow/flow-chooser.h"
+#include "connection/connection-chooser.h"
 
 #include "base/arena.h"
 #include "connection/connection-values.h"
-#include "flow/flow-pages.h"
 
 static const char *chooser_text_name(struct arena *a, const char *name)
 {
@@ -103,7 +102,7 @@ int chooser_show(
 	bool is_known;
 
 	json_set_bool(o, "is_listed", false);
-	if (list == NULL || !flow_page_may_write(r))
+	if (list == NULL || !c->may_ask)
 		return 0;
 	if (connection_values_of(r, c->p, c->connection_id, list, &values, &why, err) == -1)
 		return -1;

@@ -1,7 +1,7 @@
-/* A field whose values a provider lists ("flow/chooser" shows it): one of them, or a text of
+/* A field whose values a provider lists ("connection/chooser" shows it): one of them, or a text of
  * another name for what is not among them, an id that somebody knows or a template. */
-#ifndef FLOW_FLOW_CHOOSER_H
-#define FLOW_FLOW_CHOOSER_H
+#ifndef CONNECTION_CONNECTION_CHOOSER_H
+#define CONNECTION_CONNECTION_CHOOSER_H
 #include "http/http.h"
 #include "provider/provider.h"
 
@@ -11,6 +11,7 @@ struct chooser {
 	const struct provider *p;
 	const char *list;         /* of the manifest's "lists"; NULL: it has none */
 	struct str connection_id; /* {NULL,0}: the only one there is */
+	bool may_ask;             /* who looks at the form may have the provider called */
 	bool is_of_step;          /* templates may stand in it, and fields be inserted */
 	const char *called;       /* what the current value was when it was chosen; or NULL */
 };
