@@ -342,8 +342,9 @@ static size_t search_fits_values(const struct record_searching *s, struct db_val
 	return 5 + search_terms_values(&s->terms, v + 5);
 }
 
-/* Where the window that begins at s->at, or what the index finds in it, ends. A window's end is read before the window is looked through:
- * others write meanwhile, and what they put into it or take out of it would move the end. */
+/* Where the window that begins at s->at ends, or what the index finds in it. A window's end is read
+ * before it is looked through: others write meanwhile, and what they put into it or take out of it
+ * would move the end. */
 struct window_end {
 	int64_t at_us;
 	struct uuid id;
