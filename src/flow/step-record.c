@@ -5,17 +5,18 @@
 
 static int upsert_check_texts(struct step_call *c, struct record_item *item, struct err *err)
 {
-	const char *provider = step_text(c, "providerType"), *type = step_text(c, "resourceType"),
-		   *id = step_text(c, "externalId");
+	const char *provider = step_text(c, "providerType"), *type = step_text(c, "resourceType");
+	/* as of a webhook: the same id makes the same record by either way */
+	struct str id = utf8_trim(str_from(json_id_text(c->a, step_input(c, "externalId"))));
 
-	if (id == NULL || *id == '\0')
+	if (id.n == 0)
 		return err_set(err, ERR_INVALID, "\"externalId\" is empty");
-	if (strlen(id) > LIMIT_EXTERNAL_ID_BYTES)
+	if (id.n > LIMIT_EXTERNAL_ID_BYTES)
 		return err_set(err, ERR_INVALID, "\"externalId\" is longer than %u bytes",
 		    LIMIT_EXTERNAL_ID_BYTES);
 	item->provider_type = provider == NULL ? STR("manual") : str_from(provider);
 	item->resource_type = str_from(type);
-	item->external_id = str_from(id);
+	item->external_id = id;
 	return 0;
 }
 

@@ -424,6 +424,9 @@ static void commit_collect_rest(struct group_commit *c, struct commit_rows *r)
 			    .lead = it->lead,
 			    .record = rec->merged,
 			    .has_news = rec->outcome == RECORD_UPDATED,
+			    .is_record_new = rec->outcome == RECORD_CREATED,
+			    .is_older = c->is_done[ws - c->sets],
+			    .unsaid = rec->unsaid,
 			    .source = c->source,
 			    .class = c->class,
 			    .received_us = ws->received_us};

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "connection/connection.h"
 #include "lead/lead-duplicate.h"
 #include "record/record.h"
 
@@ -17,7 +18,7 @@ enum {
 	CHANGED_PROVIDER_ID,
 	CHANGED_STAGE,
 	CHANGED_LEAD,
-	CHANGED_COUNTRY_OF,
+	CHANGED_CONNECTION,
 	CHANGED_RECORD
 };
 DB_STMT(lead_to_change,
@@ -41,6 +42,7 @@ struct lead_changing {
 	/* within the transaction */
 	struct str provider_type, provider_lead_id;
 	json_t *stored;
+	struct uuid connection_id;
 };
 
 /* Of the three names those that are not given follow those that are. */
@@ -69,20 +71,39 @@ static void object_merge(json_t *lead, const char *key, const json_t *news)
 	json_set(lead, key, merged);
 }
 
+/* Where a number without a country is at home: as for what the lead's connection brings. One that
+ * is not corrected stays as it is. */
+static int change_find_country(const struct lead_changing *c, const char **out, struct err *err)
+{
+	struct req *r = c->r;
+	struct connection *from = NULL;
+
+	*out = NULL;
+	if (json_str(c->wish, "phoneNumber") == NULL || uuid_is_nil(c->connection_id))
+		return 0;
+	if (connection_recent(
+		r->app, r->a, &r->actor.account_id, &c->connection_id, &from, err) == -1)
+		return -1;
+	*out = access_setting(connection_access(from), "defaultCountry");
+	return 0;
+}
+
 /* The lead as it is to be: NULL with err, what is wrong by field. */
 static json_t *lead_changed(const struct lead_changing *c, struct err *err)
 {
 	struct arena *a = c->r->a;
 	json_t *lead = json_own(a, json_deep_copy(c->stored));
-	const char *email = json_str(c->wish, "email");
+	const char *email = json_str(c->wish, "email"), *country;
 
+	if (change_find_country(c, &country, err) == -1)
+		return NULL;
 	names_make_way(c->wish, lead);
 	for (size_t i = 0; plain_members[i] != NULL; i++)
 		if (json_object_get(c->wish, plain_members[i]) != NULL)
 			json_set(lead, plain_members[i],
 			    json_incref(json_object_get(c->wish, plain_members[i])));
 	object_merge(lead, "customFields", json_object_get(c->wish, "customFields"));
-	lead_normalize(a, lead, NULL);
+	lead_normalize(a, lead, country);
 	if (email != NULL && utf8_trim(str_from(email)).n > 0 && json_str(lead, "email") == NULL) {
 		err_field(err, ERR_INVALID, "email", "is not an email address");
 		return NULL;
@@ -136,16 +157,15 @@ static int change_load(struct lead_changing *c, struct err *err)
 		    "The lead's details have not been fetched yet, so there is nothing to correct");
 	c->provider_type = db_get_str(&rows, 0, CHANGED_TYPE);
 	c->provider_lead_id = db_get_str(&rows, 0, CHANGED_PROVIDER_ID);
+	c->connection_id = db_get_uuid(&rows, 0, CHANGED_CONNECTION);
 	c->stored = json_parse_stored(r->a, db_get_str(&rows, 0, CHANGED_LEAD), err);
 	return c->stored == NULL ? -1 : 0;
 }
 
-/* A record that was deleted begins anew, with all that is known. */
-static int change_record(struct lead_changing *c, const json_t *news, const json_t *lead,
-    struct record_item *item, struct err *err)
+static int change_record(
+    struct lead_changing *c, const json_t *news, struct record_item *item, struct err *err)
 {
 	struct req *r = c->r;
-	struct str unsaid;
 
 	*item = (struct record_item){.account_id = r->actor.account_id,
 	    .provider_type = c->provider_type,
@@ -154,12 +174,6 @@ static int change_record(struct lead_changing *c, const json_t *news, const json
 	    .source = RECORD_SOURCE_IMPORT,
 	    .data = json_text(r->a, news),
 	    .at_us = clock_now_us()};
-	if (record_upsert(r->app->db, r->a, item, 1, err) == -1)
-		return -1;
-	if (item->outcome != RECORD_CREATED)
-		return 0;
-	item->data = json_text(r->a, lead_record_data(r->a, NULL, lead, lead, &unsaid));
-	item->unsaid = unsaid;
 	return record_upsert(r->app->db, r->a, item, 1, err);
 }
 
@@ -176,7 +190,7 @@ static int change_body(struct db *db, struct audit *log, void *arg, struct err *
 	news = lead_news(c, lead, fields);
 	if (json_object_size(news) == 0)
 		return 1;
-	if (change_record(c, news, lead, &item, err) == -1)
+	if (change_record(c, news, &item, err) == -1)
 		return -1;
 	struct lead_capture capture = {.account_id = r->actor.account_id,
 	    .provider_type = c->provider_type,
@@ -185,6 +199,7 @@ static int change_body(struct db *db, struct audit *log, void *arg, struct err *
 	    .lead = json_text(r->a, lead),
 	    .record = item.merged,
 	    .has_news = true,
+	    .is_record_new = item.outcome == RECORD_CREATED,
 	    .received_us = clock_now_us()};
 	if (lead_capture(db, r->a, &capture, 1, err) == -1)
 		return -1;

@@ -15,6 +15,8 @@
  *   platforms tell more of it there, or in other words, than by webhook. It takes over what is new,
  *   but is another form only where one of its own members (name, email, phone, company) differs. So
  *   a lead that comes by webhook, poll and import is pushed once.
+ * - A lead whose record was deleted, by a person or when its time was over: the payload begins
+ *   another, which takes over what else the lead says, and is the lead's from then on.
  * - The destinations are the job's to tell, since intake waits for no ledger. */
 #include "base/clock.h"
 #include "base/limits.h"
@@ -30,6 +32,7 @@ DB_STMT(lead_set_form,
     " form_id = COALESCE(?, form_id), ad_id = COALESCE(?, ad_id),"
     " campaign_id = COALESCE(?, campaign_id), revision = revision + ?, updated_at = ?"
     " WHERE account_id = ? AND id = ?");
+DB_STMT(lead_set_record, "UPDATE leads SET record_id = ? WHERE account_id = ? AND id = ?");
 
 static bool is_same_text(const json_t *x, const json_t *y, const char *key)
 {
@@ -56,13 +59,10 @@ static bool says_same(const json_t *x, const json_t *y, const char *key)
 	return has_x && has_y ? json_equal(of_x, of_y) : has_x == has_y;
 }
 
-/* What names_follow has made is on record as well. */
-static int record_follows(struct db *db, struct arena *a, const struct lead_capture *l,
-    const json_t *form, struct err *err)
+static struct record_item record_item_of(
+    struct arena *a, const struct lead_capture *l, const json_t *data)
 {
-	static const char *const names[] = {"firstName", "lastName", "fullName"};
-	json_t *told = json_own(a, json_object());
-	struct record_item item = {.account_id = l->account_id,
+	return (struct record_item){.account_id = l->account_id,
 	    .provider_type = l->provider_type,
 	    .resource_type = STR("lead"),
 	    .external_id = l->provider_lead_id,
@@ -70,15 +70,66 @@ static int record_follows(struct db *db, struct arena *a, const struct lead_capt
 	    .event_id = l->event_id,
 	    .connection_id = l->connection_id,
 	    .index_later = true,
+	    .data = json_text(a, data),
 	    .at_us = clock_now_us()};
+}
+
+/* What names_follow has made is on record as well. */
+static int record_follows(struct db *db, struct arena *a, const struct lead_capture *l,
+    const json_t *form, struct err *err)
+{
+	static const char *const names[] = {"firstName", "lastName", "fullName"};
+	json_t *told = json_own(a, json_object());
+	struct record_item item;
 
 	for (size_t i = 0; i < 3; i++)
 		if (!says_same(l->record, form, names[i]))
 			json_set(told, names[i], json_incref(json_object_get(form, names[i])));
 	if (json_object_get(told, "fullName") == NULL)
 		return 0;
-	item.data = json_text(a, told);
+	item = record_item_of(a, l, told);
 	return record_upsert(db, a, &item, 1, err);
+}
+
+int lead_link_record(struct db *db, const struct uuid *account_id, const struct uuid *id,
+    const struct uuid *record_id, struct err *err)
+{
+	return db_exec(db, &lead_set_record,
+	    DB_VALS(db_uuid(record_id), db_uuid(account_id), db_uuid(id)), NULL, err);
+}
+
+/* Does it carry this member? If not the record has it all the same, as null or made of others. */
+static bool payload_says(const struct lead_capture *l, const char *key)
+{
+	struct str unsaid = l->unsaid, name;
+
+	while (unsaid.n > 0 && str_split(&unsaid, ',', &name))
+		if (str_is(name, key))
+			return false;
+	return true;
+}
+
+/* The record that has begun anew: it is the lead's, and says all that the lead does. */
+static int record_take_over(
+    struct db *db, struct arena *a, struct lead_capture *l, const json_t *old, struct err *err)
+{
+	json_t *told = json_own(a, json_object()), *beside = json_own(a, json_object()), *v;
+	struct record_item items[2];
+	const char *key;
+
+	if (lead_link_record(db, &l->account_id, &l->id, &l->record_id, err) == -1)
+		return -1;
+	json_object_each((json_t *)(uintptr_t)old, key, v)
+		if (!json_is_null(v) && (!json_is_object(v) || json_object_size(v) > 0))
+			json_set(l->is_older || !payload_says(l, key) ? told : beside, key,
+			    json_incref(v));
+	items[0] = record_item_of(a, l, told);
+	items[1] = record_item_of(a, l, beside);
+	items[1].is_fill = true;
+	if (record_upsert(db, a, items, 2, err) == -1)
+		return -1;
+	l->record = items[1].merged;
+	return 0;
 }
 
 static int lead_store_form(struct db *db, struct arena *a, const struct lead_capture *l,
@@ -136,12 +187,16 @@ int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct 
 	int found = db_row(
 	    db, a, &lead_lock_form, DB_VALS(db_uuid(&l->account_id), db_uuid(&l->id)), &rows, err);
 
-	if (found != 1 || l->record == NULL)
+	if (found != 1 || (l->record == NULL && !l->is_record_new))
 		return found == -1 ? -1 : 0;
 	if ((stored = json_parse_stored(a, db_get_str(&rows, 0, STORED_LEAD), err)) == NULL ||
 	    (l->lead.p != NULL && (news = json_parse(a, l->lead, err)) == NULL))
 		return err_prefix(err, "lead");
 	old = lead_of_record(a, stored, stored);
+	if (l->is_record_new && record_take_over(db, a, l, old, err) == -1)
+		return -1;
+	if (l->record == NULL)
+		return 0;
 	/* the ids that it has, and those that it has now */
 	json_object_update(stored, news);
 	form = lead_of_record(a, l->record, stored);

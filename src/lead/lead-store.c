@@ -135,7 +135,10 @@ static int lead_find_existing(
 			return err_set(err, ERR_RETRY, "a lead vanished while it was captured");
 		l->is_new = uuid_eq(l->id, db_get_uuid(&rows, 0, 0));
 		l->id = db_get_uuid(&rows, 0, 0);
-		if (!l->is_new && l->has_news && lead_correct(db, a, l, err) == -1)
+		for (size_t k = 0; k < i && !l->is_new && !l->is_record_new; k++)
+			l->is_record_new = leads[k].is_record_new && uuid_eq(leads[k].id, l->id);
+		if (!l->is_new && (l->has_news || l->is_record_new) &&
+		    lead_correct(db, a, l, err) == -1)
 			return -1;
 	}
 	return 0;

@@ -185,6 +185,21 @@ def _():
     equal(outputs(copy.ran(recordId=record["id"]))[0]["created"], False)
 
 
+@test("record.upsert: an id loses what nobody sees around it, a number is its plain digits; of nothing there is none")
+def _():
+    kind = unique("k")
+    flow = Flow(here(), [{"kind": "record.upsert", "config": {"resourceType": kind},
+                          "inputMapping": {"externalId": "{{trigger.id}}", "data": {"v": "{{trigger.id}}"}}}])
+    for id_ in ("k", "k ", "\u00a0k", "\u200bk\u3000", 5.0):
+        came = flow.ran(id=id_)
+        equal(came["status"], "completed", came["error"])
+    for id_ in ("", " ", "\u00a0\u200b"):
+        came = flow.ran(id=id_)
+        equal(came["status"], "failed", came)
+        has(came["error"], '"externalId" is empty')
+    equal(sorted(r["externalId"] for r in here().api("GET", "/records?resourceType=" + kind).json()["data"]), ["5", "k"])
+
+
 @test("16 runs of record.to_table on one key at a time: one row, no error")
 def _():
     slug, who = table(), unique("p") + "@example.com"

@@ -121,6 +121,17 @@ def _():
     equal(t.get(path)["settings"]["defaultCountry"], "DE")
 
 
+@test("a number that is corrected by hand is at home where its connection is")
+def _():
+    send, id_ = hook(defaultCountry="DE", leadFields={"email": "mail", "phoneNumber": "tel"}), unique()
+    send({"id": id_, "mail": "mia@example.com", "tel": "030 23125012"})
+    lead = tenant().wait_lead(id_, ("none",))
+    for sent, kept in (("030 23125013", "+493023125013"), ("+43 4350 000000", "+434350000000"), ("call me", "call me")):
+        answer = tenant().api("PATCH", "/leads/" + lead["id"], {"phoneNumber": sent})
+        equal((answer.status, answer.json()["phoneNumber"]), (200, kept), answer)
+    equal(tenant().api("PATCH", "/leads/" + lead["id"], {"firstName": "Mia"}).json()["phoneNumber"], "call me")
+
+
 @test("the page of a connection says so beside the field, and takes a country with blanks around it")
 def _():
     b, name = Browser(here()), unique("Hook ")

@@ -379,6 +379,57 @@ def _():
                ("second@example.com", "Ada Lind")])
 
 
+@test("a lead whose record was deleted comes again: the new record is the lead's, and says all that it does")
+def _():
+    def webhook(sent, _):
+        has(sent(T11, mail="second@example.com"), "corrects its lead")
+
+    def again(sent, _):
+        sent(T11, mail="first@example.com")
+
+    def twice(sent, _):
+        sent.hook = CustomWebhook(sent.t, updatedAtPath="at", leadFields=FIELDS, itemsPath="e")
+        sent.hook({"e": [{"id": "N1", "at": at, "mail": mail} for at, mail in
+                         ((T11, "third@example.com"), (T12, "second@example.com"))]})
+
+    def post(sent, _):
+        answer = sent.t.api("POST", "/leads", {"providerType": "custom_webhook", "providerLeadId": "N1",
+                                               "email": "second@example.com"})
+        equal(answer.status, 200, answer)
+
+    def patch(sent, lead):
+        equal(sent.t.api("PATCH", "/leads/" + lead["id"], {"email": "second@example.com"}).status, 200)
+
+    for door in (webhook, again, twice, post, patch):
+        with Crm() as crm:
+            sent = Sent(crm)
+            sent(T10, mail="first@example.com", tel="+49 30 23125012", first="Mia", last="Kolb", size="10")
+            lead = sent.settle()
+            equal(sent.t.api("DELETE", "/records/" + lead["recordId"]).status, 204)
+            equal(sent.t.get("/leads/" + lead["id"])["recordId"], None)
+            door(sent, lead)
+            mail = "first@example.com" if door is again else "second@example.com"
+            now = sent.settle()
+            equal((now["email"], now["phoneNumber"], now["fullName"], now["customFields"]),
+                  (mail, "+493023125012", "Mia Kolb", {"size": "10"}), door)
+            equal(sent.bodies()[-1]["mail"], mail, door)
+
+
+@test("a lead whose record was deleted: what is replayed takes nothing of it back")
+def _():
+    with Crm() as crm:
+        sent = Sent(crm)
+        sent(T10, mail="first@example.com", tel="+49 30 23125012")
+        [event] = sent.t.events()
+        sent(T11, mail="second@example.com")
+        lead = sent.settle()
+        equal(sent.t.api("DELETE", "/records/" + lead["recordId"]).status, 204)
+        equal(sent.t.api("POST", "/events/%s/replay" % event["id"]).status // 100, 2)
+        wait_until(lambda: sent.t.get("/leads/" + lead["id"])["recordId"], 15, "another record")
+        lead = sent.settle()
+        equal((lead["email"], lead["phoneNumber"], len(sent.bodies())), ("second@example.com", "+493023125012", 2))
+
+
 @test("a lead with details that were fetched is corrected by hand, and a replay takes nothing back")
 def _():
     t = Tenant()
