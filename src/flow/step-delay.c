@@ -16,6 +16,8 @@ static int delay_until(
 		return err_set(
 		    err, ERR_INVALID, "\"until\" is more than a year ahead: %.100s", text);
 	(void)c;
+	if (*until_us < now) /* long past, the epoch too, is no wait */
+		*until_us = now;
 	return 0;
 }
 

@@ -80,18 +80,44 @@ static int file_check_columns(const struct table_file *f, struct err *err)
 		   : 0;
 }
 
+/* Of rows that an import did not take, mended: its line and reason are no data. The table may have
+ * columns called so; then they stand behind as well. */
+static bool header_is_of_errors(
+    struct arena *a, const struct table_file *f, const struct csv_row *row)
+{
+	static const char *const ours[] = {IMPORT_ERRORS_LINE, IMPORT_ERRORS_REASON};
+	size_t n = row->n < CSV_COLUMNS ? row->n : CSV_COLUMNS;
+
+	for (size_t i = 0; i < 2; i++) {
+		bool is_there = column_of_name(a, f->t, str_from(ours[i])) == NULL;
+
+		if (n < 3 || !str_is(row->cells[i], ours[i]) ||
+		    json_object_get(f->o.mapping, ours[i]) != NULL)
+			return false;
+		for (size_t k = 2; k < n && !is_there; k++)
+			is_there = str_is(utf8_trim(row->cells[k]), ours[i]);
+		if (!is_there)
+			return false;
+	}
+	return true;
+}
+
 static int file_read_header(
     struct arena *a, struct table_file *f, const struct csv_row *row, struct err *err)
 {
 	json_t *headers = json_own(a, json_array());
+	size_t left;
 
 	if (row->problem != NULL || row->n > CSV_COLUMNS)
 		return err_field(err, ERR_INVALID, "csv", "has no header: %s",
 		    row->problem != NULL ? row->problem : "there are too many columns");
 	f->n = row->n;
 	f->columns = arena_array(a, row->n + 1, sizeof(*f->columns));
-	f->is_ours = row->n > 0 && str_is(row->cells[0], TABLE_EXPORT_KEY);
-	for (size_t i = 0; i < row->n; i++) {
+	left = header_is_of_errors(a, f, row) ? 2 : 0;
+	f->is_ours = row->n > left && str_is(row->cells[left], TABLE_EXPORT_KEY);
+	for (size_t i = 0; i < left; i++)
+		f->columns[i] = (struct table_file_column){NULL, false};
+	for (size_t i = left; i < row->n; i++) {
 		struct str cell = f->is_ours ? csv_unguarded(row->cells[i]) : row->cells[i];
 		struct str name = str_copy(a, utf8_trim(cell));
 

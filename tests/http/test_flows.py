@@ -259,6 +259,13 @@ def _():
     assert came["durationMs"] >= 1000
 
 
+@test("a delay until a time that is past is none, the epoch and before it too")
+def _():
+    for until in ("1970-01-01T00:00:00Z", "1965-06-01T00:00:00Z", "2020-01-01T00:00:00Z"):
+        came = ran([{"kind": "delay", "config": {"until": "{{trigger.at}}"}}, format_step("identity", "after")], {"at": until})
+        equal((came["status"], outputs(came)[1]), ("completed", ("step_2", {"value": "after"})), until)
+
+
 @test("an error stops the run, is passed over, or has steps of its own")
 def _():
     bad = format_step("to_number", "twelve")

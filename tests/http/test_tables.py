@@ -361,6 +361,30 @@ def _():
     cells_are_those_of_rows(t)
 
 
+@test("rows that an import did not take, mended, are imported like the first file")
+def _():
+    t = Tenant()
+    for more in ([], [{"name": "line", "type": "string"}, {"name": "reason", "type": "string"}]):
+        path = made(t, [{"name": "town", "type": "string"}, {"name": "n", "type": "number"}, *more])
+        names = "".join("," + c["name"] for c in more)
+
+        def imported(text, path=path):
+            answer = t.api("POST", path + "/import?keyColumn=external_id", text.encode(), headers={"Content-Type": "text/csv"})
+            equal(answer.status, 200, answer)
+            return answer.json()
+        first = imported("external_id,town,n%s\n1,Trier,1%s\n2,Bonn,x%s\n" % (names, ",a,b" if more else "", ",a,b" if more else ""))
+        equal((first["created"], first["failed"]), (1, 1))
+        errors = t.api("GET", "/imports/%s/errors?format=csv" % first["importId"]).text
+        again = imported(errors.replace(",x", ",6"))
+        equal((again["created"], again["failed"]), (1, 0), again)
+        [mended] = [r for r in rows(t, path) if r["externalKey"] == "2"]
+        equal(mended["data"], {"town": "Bonn", "n": 6, **({"line": "a", "reason": "b"} if more else {})})
+    # columns of these names alone are data
+    path = made(t, [{"name": "line", "type": "string"}, {"name": "reason", "type": "string"}, {"name": "n", "type": "number"}])
+    answer = t.api("POST", path + "/import", b"line,reason,n\nU8,late,1\n", headers={"Content-Type": "text/csv"})
+    equal(([r["data"] for r in rows(t, path)], answer.status), ([{"line": "U8", "reason": "late", "n": 1}], 200))
+
+
 @test("an export is imported again without a change, as CSV and as NDJSON")
 def _():
     t = Tenant()
