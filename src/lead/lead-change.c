@@ -81,8 +81,8 @@ static int change_find_country(const struct lead_changing *c, const char **out, 
 	*out = NULL;
 	if (json_str(c->wish, "phoneNumber") == NULL || uuid_is_nil(c->connection_id))
 		return 0;
-	if (connection_recent(
-		r->app, r->a, &r->actor.account_id, &c->connection_id, &from, err) == -1)
+	if (connection_recent(r->app, r->a, &r->actor.account_id, &c->connection_id, &from, err) ==
+	    -1)
 		return -1;
 	*out = access_setting(connection_access(from), "defaultCountry");
 	return 0;

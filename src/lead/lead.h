@@ -38,10 +38,10 @@ struct lead_capture {
 	 * lead that is there follows its record. */
 	const json_t *record;
 	bool has_news;
-	/* The record of a lead that is there was gone, and this payload has begun it anew: it gets what
-	 * else the lead says. is_older: of what both say the lead has the last word. */
+	/* This payload has begun its record: where the lead is there already that one was gone, and
+	 * gets what else the lead says. is_older: of what both say the lead has the last word. */
 	bool is_record_new, is_older;
-	struct str unsaid; /* of the payload, as record_item.unsaid */
+	struct str unsaid;    /* of the payload, as record_item.unsaid */
 	const char *source;   /* how it came: as the record's; "manual" by hand */
 	enum job_class class; /* of its job, and so of its pushes: bulk for what was imported */
 	int64_t received_us;
