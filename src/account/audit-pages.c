@@ -171,8 +171,8 @@ static void change_add(struct req *r, json_t *changes, const char *group, const 
 }
 
 /* Member by member: what was, what is; of an object its members, one deep. */
-static void changes_add(struct req *r, json_t *changes, const char *group, const json_t *before,
-    const json_t *after)
+static void changes_add(
+    struct req *r, json_t *changes, const char *group, const json_t *before, const json_t *after)
 {
 	const json_t *sides[] = {before, after};
 	const char *key;

@@ -43,8 +43,8 @@ int destination_backlog(struct app *app, struct arena *a, const struct uuid *acc
 	struct db_rows rows, skipped;
 
 	if (db_query(app->db, a, &destination_states,
-		DB_VALS(now, of, to, most, now, of, to, most, now, of, to, most), &rows, err) ==
-		-1 ||
+		DB_VALS(now, of, to, most, now, of, to, most, now, of, to, most), &rows,
+		err) == -1 ||
 	    db_row(app->db, a, &destination_lacked, DB_VALS(of, to, most), &skipped, err) == -1)
 		return -1;
 	if (rows.count != STATES)

@@ -100,9 +100,8 @@ DB_STMT(deliveries_matching_count,
     COUNT_MATCHING "WHERE d.account_id = ?" DELIVERY_FILTERS " LIMIT ?) k");
 DB_STMT(deliveries_matching_of_leads, COUNT_MATCHING OF_LEADS DELIVERY_FILTERS " LIMIT ?) k");
 
-const struct word delivery_routes[] = {{"wait", "Waits for its time"},
-    {"skip", "By its routing"}, {"next", "Next in turn"},
-    {DELIVERY_LACKS, "For want of a token"}, {NULL, NULL}};
+const struct word delivery_routes[] = {{"wait", "Waits for its time"}, {"skip", "By its routing"},
+    {"next", "Next in turn"}, {DELIVERY_LACKS, "For want of a token"}, {NULL, NULL}};
 static const struct filter_row delivery_filters[] = {
     {"status", FILTER_WORD, offsetof(struct delivery_filter, status), delivery_statuses, NULL},
     {"route", FILTER_WORD, offsetof(struct delivery_filter, route), delivery_routes, NULL},
@@ -376,12 +375,11 @@ static size_t filters_vals(
 {
 	const struct db_val vals[NFILTERS] = {db_uuid(&range->before), db_uuid(&range->from),
 	    db_name(f->status), db_name(f->status), db_name(f->route), db_name(f->route),
-	    db_uuid_or_null(&f->connection_id),
-	    db_uuid_or_null(&f->connection_id), db_uuid_or_null(&f->lead_id),
-	    db_uuid_or_null(&f->lead_id), db_uuid_or_null(&f->task_id),
-	    db_uuid_or_null(&f->task_id), db_name(f->provider_type), db_name(f->provider_type),
-	    range->is_of_attempts ? db_int(1) : db_null(), db_uuid(&range->tried_from),
-	    db_uuid(&range->tried_before)};
+	    db_uuid_or_null(&f->connection_id), db_uuid_or_null(&f->connection_id),
+	    db_uuid_or_null(&f->lead_id), db_uuid_or_null(&f->lead_id),
+	    db_uuid_or_null(&f->task_id), db_uuid_or_null(&f->task_id), db_name(f->provider_type),
+	    db_name(f->provider_type), range->is_of_attempts ? db_int(1) : db_null(),
+	    db_uuid(&range->tried_from), db_uuid(&range->tried_before)};
 
 	memcpy(v, vals, sizeof(vals));
 	return NFILTERS;

@@ -240,10 +240,10 @@ static int again_page(const struct push_all *p, struct db *db, struct arena *a,
 	push_all_member(p->filter, "taskId", &task);
 	return db_query(db, a, &deliveries_to_push_again,
 	    DB_VALS(db_uuid(&t->account_id), db_uuid(&p->after), db_uuid(&range.from),
-		db_uuid(&range.before), db_uuid(&until), status, status, route, route, db_uuid_or_null(&to),
-		db_uuid_or_null(&to), db_uuid_or_null(&lead), db_uuid_or_null(&lead),
-		db_uuid_or_null(&task), db_uuid_or_null(&task), source, source,
-		range.is_of_attempts ? db_int(1) : db_null(), db_uuid(&range.tried_from),
+		db_uuid(&range.before), db_uuid(&until), status, status, route, route,
+		db_uuid_or_null(&to), db_uuid_or_null(&to), db_uuid_or_null(&lead),
+		db_uuid_or_null(&lead), db_uuid_or_null(&task), db_uuid_or_null(&task), source,
+		source, range.is_of_attempts ? db_int(1) : db_null(), db_uuid(&range.tried_from),
 		db_uuid(&range.tried_before), db_int(LIMIT_DB_BATCH)),
 	    rows, err);
 }

@@ -36,6 +36,13 @@ const char *deliveries_address(struct req *r, const char *path, const struct del
 	return arena_printf(r->a, "%s%s%s", path, *query == '\0' ? "" : "?", query);
 }
 
+const char *delivery_route_words(struct req *r, const struct delivery_filter *f)
+{
+	return f->route.n == 0
+		   ? NULL
+		   : word_label(delivery_routes, arena_strndup(r->a, f->route.p, f->route.n));
+}
+
 void crm_tell_lacked(struct req *r, struct uuid connection_id, int64_t n, json_t *o)
 {
 	const struct delivery_filter f = {.connection_id = connection_id,
@@ -209,10 +216,7 @@ static void again_tell_filter(
 	    f->status.n > 0
 		? word_label(delivery_statuses, arena_strndup(r->a, f->status.p, f->status.n))
 		: "Failed or given up");
-	json_set_str(data, "of_route",
-	    f->route.n > 0
-		? word_label(delivery_routes, arena_strndup(r->a, f->route.p, f->route.n))
-		: NULL);
+	json_set_str(data, "of_route", delivery_route_words(r, f));
 	json_set_str(data, "of_destination", to);
 	json_set_str(data, "of_source",
 	    f->provider_type.n > 0 ? provider_label(r->app, arena_strndup(r->a, f->provider_type.p,

@@ -74,7 +74,7 @@ static void deliveries_show_filters(struct req *r, const struct delivery_filter 
 	chrome_days(r, f->from, f->to, data);
 	chrome_span(r, "Tried", "triedFrom", "triedTo", f->tried_from, f->tried_to, data);
 	if (f->route.n > 0)
-		chrome_pill(r, "route", word_label(delivery_routes, arena_strndup(r->a, f->route.p, f->route.n)), data);
+		chrome_pill(r, "route", delivery_route_words(r, f), data);
 	json_set_strn(data, "route", f->route);
 	json_set_int(data, "filter_count", n);
 	json_set(data, "hidden", delivery_filter_fields(r, f));

@@ -544,8 +544,8 @@ void chrome_pill(struct req *r, const char *name, const char *what, json_t *data
 
 	json_set_str(part, "what", what);
 	json_set_str(part, "href",
-	    chrome_link_without(r, (const char *const[]){name, "cursor", "page", NULL}, "",
-		(struct str){NULL, 0}));
+	    chrome_link_without(
+		r, (const char *const[]){name, "cursor", "page", NULL}, "", (struct str){NULL, 0}));
 	json_set(data, "part_of_day", part);
 }
 
