@@ -43,6 +43,9 @@ def _():
     equal((row["status"], row["attempts"], row["lastError"]), ("skipped", 0, None))
     has(row["reason"], "no private-app token")
     equal(t.get("/leads/" + alone["id"])["syncStatus"], "skipped")
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    has(b.get("/admin/dashboard").text, "Choose a destination")
     crm, _place = t.crm(name="Shop CRM")
     with_crm = t.new_lead(email=unique() + "@example.com")
     rows = rows_of(t, with_crm)
@@ -51,8 +54,14 @@ def _():
     # asked for as a whole it stays so
     equal({r["name"]: r["status"] for r in t.api("POST", "/crm/push/" + with_crm["id"]).json()["results"]},
           {"Hub": "skipped", "Shop CRM": "skipped"})
-    b = Browser(here())
-    b.sign_in(t.account.email, t.account.password)
+    true("Choose a destination" not in b.get("/admin/dashboard").text, "there is one now")
+    [href, *_] = re.findall(r'href="(/admin/settings/audit/[0-9a-f-]{36})"', b.get("/admin/settings/audit?action=connection.create").text)
+    page = b.get(href)
+    check_page(page)
+    told, stored = page.text.split("Show as it is stored")
+    for words in ("<ins>Custom CRM</ins>", "<ins>Active</ins>", "<ins>Yes</ins>", "Settings: "):
+        has(told, words)
+    true("custom_crm" not in told and "custom_crm" in stored, "raw is what is stored alone")
     page = b.get("/admin/leads/" + with_crm["id"])
     check_page(page)
     has(page.text, "no private-app token")
