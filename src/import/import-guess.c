@@ -40,35 +40,22 @@ static bool name_ends_with_id(struct str name)
 	       (end[0] == 'I' && islower((unsigned char)end[-1]));
 }
 
-/* "Contact ID" where contacts are read: the id of the row itself, and not of what it names. */
-static bool name_is_own_id(const char *plain, struct str resource_type)
-{
-	char type[64];
-
-	return name_plain(resource_type, type, sizeof(type)) &&
-	       strncmp(plain, type, strlen(type)) == 0 && strcmp(plain + strlen(type), "id") == 0;
-}
-
 /* How well a column of that name tells rows apart, 0 best; -1: not at all. People are known by
- * their email, since a mere id may be of anything, but for one that says that it is theirs: an
- * email is corrected, and they stay. Other things are known by an id. */
-static int name_rank(struct str name, struct str resource_type)
+ * their email, other things by an id. */
+static int name_rank(struct str name, bool is_person)
 {
 	static const char *const codes[] = {"sku", "uuid", "ordernumber", "invoicenumber", NULL};
-	bool is_person = str_is(resource_type, "contact") || str_is(resource_type, "lead");
 	char plain[64];
 
 	if (!name_plain(name, plain, sizeof(plain)))
 		return -1;
-	if (name_is_own_id(plain, resource_type))
-		return 0;
 	if (name_ends_with_id(name))
-		return is_person ? 2 : 1;
+		return is_person ? 1 : 0;
 	if (strcmp(plain, "email") == 0 || strcmp(plain, "emailaddress") == 0)
-		return is_person ? 1 : 4;
+		return is_person ? 0 : 3;
 	for (size_t i = 0; codes[i] != NULL; i++)
 		if (strcmp(plain, codes[i]) == 0)
-			return 3;
+			return 2;
 	return -1;
 }
 
@@ -137,7 +124,7 @@ static void guess_see_type(struct buf *scratch, struct arena *a, const struct im
 
 /* All that is asked of a column before its cells are seen. */
 static struct guess_column guess_begin(struct arena *a, const struct import_map *map, size_t i,
-    bool has_key, struct str resource_type, const json_t *mapping)
+    bool has_key, bool is_person, const json_t *mapping)
 {
 	const struct import_column *column = &map->header.v[i];
 	struct guess_column c = {i, -1, map_new(a), 0, false};
@@ -145,7 +132,7 @@ static struct guess_column guess_begin(struct arena *a, const struct import_map 
 	if (column->role != ROLE_DATA)
 		return c;
 	if (!has_key)
-		c.rank = name_rank(column->name, resource_type);
+		c.rank = name_rank(column->name, is_person);
 	if (json_object_get(mapping, column->name.p) == NULL && !column->has_id &&
 	    !column->has_phone && !column->has_email && !name_is_of_codes(column->name))
 		for (size_t k = 0; k < NGUESSED; k++)
@@ -196,6 +183,7 @@ static void guess_choose_types(struct arena *a, const struct import_map *map,
 int import_guess(struct arena *a, const struct csv_source *source, struct str resource_type,
     struct import_options *o, struct err *err)
 {
+	bool is_person = str_is(resource_type, "contact") || str_is(resource_type, "lead");
 	struct buf *scratch = buf_new(a, LIMIT_RECORD_BYTES);
 	struct guess_column *v;
 	struct import_map *map;
@@ -213,7 +201,7 @@ int import_guess(struct arena *a, const struct csv_source *source, struct str re
 	has_key = import_map_has_id(map) || json_array_size(o->key_columns) > 0;
 	v = arena_array(a, n, sizeof(*v));
 	for (size_t i = 0; i < n; i++)
-		v[i] = guess_begin(a, map, i, has_key, resource_type, o->mapping);
+		v[i] = guess_begin(a, map, i, has_key, is_person, o->mapping);
 	while (rows < GUESS_ROWS && (rc = csv_reader_next(rd, &row, err)) == 1) {
 		rows++;
 		for (size_t i = 0; row.problem == NULL && i < n; i++) {

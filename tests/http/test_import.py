@@ -479,21 +479,6 @@ def _():
     has(b.get(at).text, 'value="external_id,a"')
 
 
-@test("pages: people are known by an id that says it is theirs, else by email, so that a corrected email makes no second one")
-def _():
-    b, id_of = browser(), "C-" + uuid.uuid4().hex[:8]
-    rows = "Contact ID,First name,Email,Date\n%s,Ann,%s@shop.exmaple,2026-03-01\n" % (id_of, id_of)
-    for text, told in ((rows, "1 make new records, 0 belong"), (rows.replace("exmaple", "example"), "0 make new records, 1 belong")):
-        at = draft(b, "contact", text)
-        page = re.sub(r"</?b>", "", b.get(at).text)
-        has(page, told)
-        has(page, "A row whose Contact ID is known changes that record")
-        result = b.post(at, {"action": "run", "key": "0"}).header("Location")
-        wait_until(lambda at=result: "chip-completed" in b.get(at).text, 30, "the result")
-    # an id of something else is no better than the email
-    has(b.get(draft(b, "contact", rows.replace("Contact ID", "Company ID"))).text, "A row whose <b>Email</b> is known")
-
-
 @test("pages: before it begins an import says what it will do, and then does just that")
 def _():
     b, t = browser(), kind()
