@@ -1,8 +1,8 @@
 /* The audit log: GET /audit, its pages and its export. Data of "account/audit": {rows, actions,
  * kinds, who, from, to, object_id, all_href, filter_count, is_filtered, problem, export_href,
- * people} and paging; of
- * "account/audit-row": a row with changes: [{name, before, after}]. A row has the words what and
- * object beside the API's members. */
+ * people} and paging; of "account/audit-row": a row with changes: [{group, name, before, after}],
+ * each side as change_side makes it, and rest, what else is told. A row has the words what
+ * and object beside the API's members. */
 #include <string.h>
 
 #include "account/audit-list.h"
@@ -97,49 +97,100 @@ int audit_page_list(struct req *r)
 	json_set_int(data, "filter_count",
 	    (f.action.n > 0) + (f.kind.n > 0) + f.from.is_given + f.to.is_given);
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_audit, &f).n > 0);
-	json_set_int(data, "filter_count",
-	    (f.action.n > 0) + (f.kind.n > 0) + f.from.is_given + f.to.is_given);
 	json_set_str(data, "export_href", export_href(r));
 	return chrome_settings(r, 200, "audit", "Audit log", "account/audit", json_incref(data));
 }
 
 /* ---- one row --------------------------------------------------------------------------------- */
 
-/* A text as it is, anything else as JSON; what is not there is no text. */
-static void change_set(struct arena *a, json_t *change, const char *key, const json_t *v)
+/* Members whose texts are the product's own words, and names of credentials. */
+static bool is_word_member(const char *key)
 {
-	if (json_is_string(v))
-		json_set(change, key, json_deep_copy(v));
-	else if (v == NULL || json_is_null(v))
-		json_set(change, key, json_null());
-	else
-		json_set_strn(change, key, json_text(a, v));
+	static const char *const keys[] = {"status", "kind", "role", "credentials"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strcmp(keys[i], key) == 0)
+			return true;
+	return false;
 }
 
-static void change_add(
-    struct arena *a, json_t *changes, const char *name, const json_t *before, const json_t *after)
+static bool is_plain_list(const json_t *v)
+{
+	for (size_t i = 0; i < json_array_size(v); i++)
+		if (json_is_array(json_array_get(v, i)) || json_is_object(json_array_get(v, i)))
+			return false;
+	return json_array_size(v) > 0;
+}
+
+static const char *scalar_text(struct req *r, const char *key, const json_t *v)
+{
+	if (json_is_boolean(v))
+		return json_is_true(v) ? "Yes" : "No";
+	if (!json_is_string(v))
+		return json_text(r->a, v).p;
+	return strcmp(key, "providerType") == 0 && r->app->hooks.provider_label != NULL
+		   ? r->app->hooks.provider_label(r->app, json_string_value(v))
+		   : json_string_value(v);
+}
+
+/* {words}, {texts} or {more}; null: nothing was there. */
+static json_t *change_side(struct req *r, const char *key, const json_t *v)
+{
+	json_t *o, *values;
+
+	if (v == NULL || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0) ||
+	    (json_is_array(v) && json_array_size(v) == 0) ||
+	    (json_is_object(v) && json_object_size(v) == 0))
+		return json_null();
+	o = json_object();
+	if (json_is_object(v) || (json_is_array(v) && !is_plain_list(v))) {
+		json_set_bool(o, "has_more", true);
+		json_set(o, "more", json_deep_copy(v));
+		return o;
+	}
+	values = json_array();
+	json_set(o, is_word_member(key) ? "words" : "texts", values);
+	if (!json_is_array(v))
+		json_array_append_new(values, json_string(scalar_text(r, key, v)));
+	for (size_t i = 0; i < json_array_size(v); i++)
+		json_array_append_new(
+		    values, json_string(scalar_text(r, key, json_array_get(v, i))));
+	return o;
+}
+
+static void change_add(struct req *r, json_t *changes, const char *group, const char *name,
+    const json_t *before, const json_t *after)
 {
 	json_t *o = json_object();
 
+	json_set_str(o, "group", group);
 	json_set_str(o, "name", name);
-	change_set(a, o, "before", before);
-	change_set(a, o, "after", after);
+	json_set(o, "before", change_side(r, name, before));
+	json_set(o, "after", change_side(r, name, after));
 	json_array_append_new(changes, o);
 }
 
-/* Member by member: what was, what is. */
-static json_t *row_changes(struct arena *a, const json_t *details)
+/* Member by member: what was, what is; of an object its members, one deep. */
+static void changes_add(
+    struct req *r, json_t *changes, const char *group, const json_t *before, const json_t *after)
 {
-	json_t *changes = json_array(), *before = json_object_get(details, "before"),
-	       *after = json_object_get(details, "after"), *v;
+	const json_t *sides[] = {before, after};
 	const char *key;
+	json_t *v;
 
-	json_object_each(before, key, v)
-		change_add(a, changes, key, v, json_object_get(after, key));
-	json_object_each(after, key, v)
-		if (json_object_get(before, key) == NULL)
-			change_add(a, changes, key, NULL, v);
-	return changes;
+	for (size_t i = 0; i < 2; i++) {
+		json_object_each((json_t *)sides[i], key, v) {
+			const json_t *was = json_object_get(before, key),
+				     *is = json_object_get(after, key);
+
+			if (i == 1 && was != NULL)
+				continue;
+			if (group == NULL && (json_is_object(was) || json_is_object(is)))
+				changes_add(r, changes, key, was, is);
+			else
+				change_add(r, changes, group, key, was, is);
+		}
+	}
 }
 
 int audit_page_row(struct req *r)
@@ -158,13 +209,16 @@ int audit_page_row(struct req *r)
 		return res_problem(r, 404, "There is no such entry in the audit log");
 	row_add_words(r->a, row);
 	details = json_object_get(row, "details");
-	json_set(row, "changes", row_changes(r->a, details));
+	json_set(row, "changes", json_array());
+	changes_add(r, json_object_get(row, "changes"), NULL, json_object_get(details, "before"),
+	    json_object_get(details, "after"));
 	rest = json_is_object(details) ? json_deep_copy(details) : json_object();
 	json_object_del(rest, "before");
 	json_object_del(rest, "after");
 	json_object_del(rest, "name");
 	json_set_bool(row, "has_changes", json_array_size(json_object_get(row, "changes")) > 0);
 	json_set_bool(row, "has_rest", json_object_size(rest) > 0);
+	json_set_bool(row, "has_details", json_object_size(details) > 0);
 	json_set(row, "rest", rest);
 	return chrome_page(
 	    r, 200, "settings", json_str(row, "what"), "account/audit-row", json_incref(row));

@@ -97,7 +97,11 @@ typedef int tell_records_fn(struct req *r, json_t *rows, struct err *err);
 /* html/chrome.h: what failed, for the badges of the navigation. */
 typedef size_t nav_badges_fn(struct req *r, struct chrome_badge *out, size_t max);
 
+/* connection/connection-pages.h: what people call a provider. */
+typedef const char *provider_label_fn(const struct app *app, const char *type);
+
 struct hooks {
+	provider_label_fn *provider_label;
 	connection_template_fn *connection_template;
 	lead_ready_fn *const *lead_ready;
 	lead_corrected_fn *const *lead_corrected;

@@ -420,6 +420,20 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 	return 0;
 }
 
+int connection_list_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
+    struct connection ***out, size_t *n, struct err *err)
+{
+	size_t all;
+
+	if (connection_list_capable(app, a, account_id, "crm_push", out, &all, err) == -1)
+		return -1;
+	*n = 0;
+	for (size_t i = 0; i < all; i++)
+		if (connection_lacks(a, (*out)[i], "push") == NULL)
+			(*out)[(*n)++] = (*out)[i];
+	return 0;
+}
+
 int connection_list(struct app *app, struct arena *a, const struct connection_filter *f,
     struct slice *s, struct connection ***out, size_t *n, struct err *err)
 {

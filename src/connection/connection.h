@@ -109,6 +109,9 @@ void connection_cache_release(void);
  * "error" is still tried. Each as connection_recent has it. */
 int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *capability, struct connection ***out, size_t *n, struct err *err);
+/* Of those that can take leads, the ones that have what that needs (connection_lacks). */
+int connection_list_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
+    struct connection ***out, size_t *n, struct err *err);
 /* The account's connections to a provider, but the disabled: *n of them, without credentials. */
 int connection_list_of(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct provider *p, struct connection ***out, size_t *n, struct err *err);

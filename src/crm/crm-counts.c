@@ -1,15 +1,16 @@
 /* What became of what goes to a destination, for its page. */
 #include "account/permission.h"
 #include "connection/connection-pages.h"
-#include "crm/crm-internal.h"
+#include "crm/crm-pages.h"
 
 #define LOOKED_AT 3000 /* of its newest deliveries */
 DB_STMT(deliveries_count_newest,
     "SELECT COUNT(CASE WHEN status = '" DELIVERY_SUCCESS "' THEN 1 END),"
     " COUNT(CASE WHEN status = '" DELIVERY_PENDING "' THEN 1 END),"
     " COUNT(CASE WHEN status = '" DELIVERY_FAILED "' THEN 1 END),"
-    " COUNT(CASE WHEN status = '" DELIVERY_DEAD "' THEN 1 END), COUNT(*)"
-    " FROM (SELECT status FROM lead_deliveries FORCE INDEX (lead_deliveries_connection)"
+    " COUNT(CASE WHEN status = '" DELIVERY_DEAD "' THEN 1 END), COUNT(*),"
+    " COUNT(CASE WHEN status = '" DELIVERY_SKIPPED "' AND route = '" DELIVERY_LACKS "' THEN 1 END)"
+    " FROM (SELECT status, route FROM lead_deliveries FORCE INDEX (lead_deliveries_connection)"
     " WHERE account_id = ? AND connection_id = ? ORDER BY id DESC LIMIT ?) k");
 
 /* In the order of the statement. */
@@ -19,6 +20,7 @@ static const struct {
 } figures[] = {{"Delivered", DELIVERY_SUCCESS, false}, {"Being sent", DELIVERY_PENDING, false},
     {"Failed", DELIVERY_FAILED, true}, {"Given up", DELIVERY_DEAD, true}};
 #define FIGURES (sizeof(figures) / sizeof(figures[0]))
+enum { COUNT_ALL = FIGURES, COUNT_LACKED };
 
 int crm_tell_connection(struct req *r, const struct connection *c, json_t *data, struct err *err)
 {
@@ -35,7 +37,9 @@ int crm_tell_connection(struct req *r, const struct connection *c, json_t *data,
 	json_set(
 	    data, "answerRules", json_incref(provider_rules_told(c->provider, r->a, PUSH_ACTION)));
 	json_set_bool(data, "hasAnswerRules", true);
-	note = db_get_int(&rows, 0, FIGURES) == LOOKED_AT ? "of the last 3,000" : "in all";
+	if (connection_lacks(r->a, c, PUSH_ACTION) == NULL)
+		crm_tell_lacked(r, c->id, db_get_int(&rows, 0, COUNT_LACKED), data);
+	note = db_get_int(&rows, 0, COUNT_ALL) == LOOKED_AT ? "of the last 3,000" : "in all";
 	for (unsigned i = 0; i < FIGURES; i++)
 		if (i < FIGURES - 1 || db_get_int(&rows, 0, i) > 0)
 			connection_add_figure(

@@ -87,6 +87,7 @@ static int destination_tell_ledger(
 	json_set_int(o, "retrying", b.retrying);
 	json_set_int(o, "refused", b.refused);
 	json_set_int(o, "dead", b.dead);
+	json_set_int(o, "skippedLacking", b.lacked);
 	json_set_time(o, "nextAttemptAt", b.next_us);
 	json_set_time(o, "lastDeliveredAt", last.success_us);
 	json_set(o, "medianUs", last.speed_us < 0 ? json_null() : json_integer(last.speed_us));

@@ -25,6 +25,7 @@ static void destination_show(struct req *r, json_t *o)
 {
 	const int64_t now_us = clock_now_us();
 	const bool is_paused = json_bool(o, "isPaused"), is_open = json_str(o, "openSince") != NULL;
+	struct uuid id = {{0}};
 	const char *state = is_paused ? "paused"
 			    : is_open ? json_str(o, "breaker")
 				      : json_str(o, "status");
@@ -40,6 +41,8 @@ static void destination_show(struct req *r, json_t *o)
 	json_set_bool(o, "is_more", json_int(o, "pending") == BACKLOG_MOST);
 	json_set_bool(o, "waits", json_int(o, "pending") + json_int(o, "retrying") > 0);
 	json_set_bool(o, "has_failed", json_int(o, "refused") + json_int(o, "dead") > 0);
+	if (json_str(o, "lacks") == NULL && uuid_parse(str_from(json_str(o, "connectionId")), &id))
+		crm_tell_lacked(r, id, json_int(o, "skippedLacking"), o);
 	json_set_bool(o, "is_due", json_time(o, "nextAttemptAt") <= now_us);
 	json_set_bool(o, "has_speed", json_is_integer(json_object_get(o, "medianUs")));
 	json_set_bool(

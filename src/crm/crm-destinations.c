@@ -18,6 +18,9 @@
 DB_STMT(destination_states, BACKLOG_OF(DELIVERY_PENDING) "p UNION ALL " BACKLOG_OF(
 				DELIVERY_FAILED) "f UNION ALL " BACKLOG_OF(DELIVERY_DEAD) "d");
 enum { STATE_PENDING, STATE_FAILED, STATE_DEAD, STATES };
+DB_STMT(destination_lacked,
+    "SELECT COUNT(IF(route = '" DELIVERY_LACKS "', 1, NULL)) FROM (SELECT route" OF_STATE
+    "'" DELIVERY_SKIPPED "' ORDER BY updated_at DESC LIMIT ?) s");
 enum { STATE_COUNT, STATE_HELD, STATE_AGAIN, STATE_NEXT };
 
 /* What waited for its time, or was pushed again in another form, says nothing of how fast. */
@@ -37,10 +40,12 @@ int destination_backlog(struct app *app, struct arena *a, const struct uuid *acc
 {
 	const struct db_val now = db_int(clock_now_us()), of = db_uuid(account_id),
 			    to = db_uuid(connection_id), most = db_int(BACKLOG_MOST);
-	struct db_rows rows;
+	struct db_rows rows, skipped;
 
 	if (db_query(app->db, a, &destination_states,
-		DB_VALS(now, of, to, most, now, of, to, most, now, of, to, most), &rows, err) == -1)
+		DB_VALS(now, of, to, most, now, of, to, most, now, of, to, most), &rows,
+		err) == -1 ||
+	    db_row(app->db, a, &destination_lacked, DB_VALS(of, to, most), &skipped, err) == -1)
 		return -1;
 	if (rows.count != STATES)
 		return err_set(err, ERR_INTERNAL, "states of a destination are missing");
@@ -50,7 +55,8 @@ int destination_backlog(struct app *app, struct arena *a, const struct uuid *acc
 		.retrying = db_get_int(&rows, STATE_FAILED, STATE_AGAIN),
 		.refused = db_get_int(&rows, STATE_FAILED, STATE_COUNT) -
 			   db_get_int(&rows, STATE_FAILED, STATE_AGAIN),
-		.dead = db_get_int(&rows, STATE_DEAD, STATE_COUNT)};
+		.dead = db_get_int(&rows, STATE_DEAD, STATE_COUNT),
+		.lacked = db_get_int(&skipped, 0, 0)};
 	for (size_t i = STATE_PENDING; i <= STATE_FAILED; i++) {
 		int64_t next_us = db_get_int(&rows, i, STATE_NEXT);
 

@@ -11,6 +11,7 @@ struct destination_backlog {
 	int64_t retrying; /* failed, and tried again by themselves */
 	int64_t refused;  /* failed, and not tried again */
 	int64_t dead;     /* given up */
+	int64_t lacked;   /* of the newest that were skipped: for want of a credential */
 	int64_t next_us;  /* when the first of those that wait is due; 0: none waits */
 };
 /* Each up to BACKLOG_MOST. */
@@ -30,8 +31,8 @@ int destination_last(struct app *app, struct arena *a, const struct uuid *accoun
 /* All of the request's account that are not disabled, for the API:
  * [{connectionId,name,providerType,
  * status,autoPush,lacks,isPaused,breaker,openSince,nextProbeAt,laneId,deliveredToday,failedToday,
- * deliveredWeek,failedWeek,pending,held,retrying,refused,dead,nextAttemptAt,lastDeliveredAt,
- * medianUs,lastErrorAt,lastError,lastErrorDeliveryId}]. Arena-owned. */
+ * deliveredWeek,failedWeek,pending,held,retrying,refused,dead,skippedLacking,nextAttemptAt,
+ * lastDeliveredAt,medianUs,lastErrorAt,lastError,lastErrorDeliveryId}]. Arena-owned. */
 #define DESTINATIONS_MOST 1000
 int destinations_json(struct req *r, json_t **out, struct err *err);
 

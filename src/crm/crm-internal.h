@@ -108,11 +108,16 @@ int push_items_add(struct db *db, struct arena *a, const struct uuid *account_id
 struct delivery_filter {
 	struct uuid account_id, connection_id, lead_id, task_id;
 	struct str status;
+	struct str route;                     /* of delivery_routes */
 	struct str provider_type;             /* of the lead's source */
 	struct opt_time from, to;             /* when the delivery was queued first */
 	struct opt_time tried_from, tried_to; /* it had an attempt then */
 	struct str search; /* words of its lead: of the newest FOUND_LEADS_MOST that match */
 };
+/* Why a delivery waits or was skipped: for its time, by a rule, in turn after another, or for want
+ * of a credential that its destination was not given (crm-route.h). */
+extern const struct word delivery_routes[];
+#define DELIVERY_LACKS "lacks"
 #define DESTINATION_REMOVED "(removed)" /* the name of one that is gone */
 #define FOUND_LEADS_MOST 100
 /* The beginnings of the ids of from and to, which is all of them where neither is given; and those

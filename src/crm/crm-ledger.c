@@ -12,7 +12,9 @@ DB_STMT_ROWS(ledger_of_leads,
     "?", ") FOR UPDATE");
 #define TOUCH                                                                                      \
 	"UPDATE lead_deliveries SET status = '" DELIVERY_PENDING                                   \
-	"', reason = IF(route IS NULL, reason, 'Sent by hand, whatever its routing says'),"        \
+	"', reason = IF(route IS NULL, reason, IF(route = '" DELIVERY_LACKS                        \
+	"', 'Sent once it had the credential for it',"                                             \
+	" 'Sent by hand, whatever its routing says')),"                                            \
 	" route = NULL, rounds = 0, next_at = NULL, updated_at = ? WHERE account_id = ?"
 DB_STMT_ROWS(
     deliveries_touch_rows, TOUCH " AND status <> '" DELIVERY_SUCCESS "' AND id IN (", "?", ")");

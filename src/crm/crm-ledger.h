@@ -12,7 +12,7 @@ enum {
 	LEDGER_NEXT_AT,
 	LEDGER_WANTED,
 	LEDGER_TAKEN,
-	LEDGER_ROUTE /* 'wait', 'skip', 'next' (crm-route.h), or NULL */
+	LEDGER_ROUTE /* of delivery_routes, or NULL */
 };
 struct ledger {
 	const struct uuid *account_id;

@@ -63,6 +63,7 @@ DB_STMT(destinations_of_lead, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
     "WHERE d.account_id = ? AND d.lead_id = ? ORDER BY d.id");
 #define DELIVERY_FILTERS                                                                           \
 	" AND d.id < ? AND d.id >= ? AND (? IS NULL OR d.status = ?)"                              \
+	" AND (? IS NULL OR d.route = ?)"                                                          \
 	" AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"                 \
 	" AND (? IS NULL OR d.id IN (SELECT i.delivery_id FROM push_items i"                       \
 	" WHERE i.account_id = d.account_id AND i.task_id = ?))"                                   \
@@ -70,7 +71,7 @@ DB_STMT(destinations_of_lead, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
 	" AND l.account_id = d.account_id))" DELIVERY_TRIED
 #define NEWEST " ORDER BY d.id DESC LIMIT ? OFFSET ?"
 #define OLDEST " ORDER BY d.id LIMIT ? OFFSET ?"
-#define NFILTERS 15
+#define NFILTERS 17
 DB_STMT(delivery_page_newest,
     LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES "WHERE d.account_id = ?" DELIVERY_FILTERS NEWEST);
 DB_STMT(delivery_page_oldest,
@@ -99,8 +100,11 @@ DB_STMT(deliveries_matching_count,
     COUNT_MATCHING "WHERE d.account_id = ?" DELIVERY_FILTERS " LIMIT ?) k");
 DB_STMT(deliveries_matching_of_leads, COUNT_MATCHING OF_LEADS DELIVERY_FILTERS " LIMIT ?) k");
 
+const struct word delivery_routes[] = {{"wait", "Waits for its time"}, {"skip", "By its routing"},
+    {"next", "Next in turn"}, {DELIVERY_LACKS, "For want of a token"}, {NULL, NULL}};
 static const struct filter_row delivery_filters[] = {
     {"status", FILTER_WORD, offsetof(struct delivery_filter, status), delivery_statuses, NULL},
+    {"route", FILTER_WORD, offsetof(struct delivery_filter, route), delivery_routes, NULL},
     {"connectionId", FILTER_ID, offsetof(struct delivery_filter, connection_id), NULL, NULL},
     {"leadId", FILTER_ID, offsetof(struct delivery_filter, lead_id), NULL, NULL},
     {"taskId", FILTER_ID, offsetof(struct delivery_filter, task_id), NULL, NULL},
@@ -370,12 +374,12 @@ static size_t filters_vals(
     const struct delivery_filter *f, const struct delivery_range *range, struct db_val v[NFILTERS])
 {
 	const struct db_val vals[NFILTERS] = {db_uuid(&range->before), db_uuid(&range->from),
-	    db_name(f->status), db_name(f->status), db_uuid_or_null(&f->connection_id),
-	    db_uuid_or_null(&f->connection_id), db_uuid_or_null(&f->lead_id),
-	    db_uuid_or_null(&f->lead_id), db_uuid_or_null(&f->task_id),
-	    db_uuid_or_null(&f->task_id), db_name(f->provider_type), db_name(f->provider_type),
-	    range->is_of_attempts ? db_int(1) : db_null(), db_uuid(&range->tried_from),
-	    db_uuid(&range->tried_before)};
+	    db_name(f->status), db_name(f->status), db_name(f->route), db_name(f->route),
+	    db_uuid_or_null(&f->connection_id), db_uuid_or_null(&f->connection_id),
+	    db_uuid_or_null(&f->lead_id), db_uuid_or_null(&f->lead_id),
+	    db_uuid_or_null(&f->task_id), db_uuid_or_null(&f->task_id), db_name(f->provider_type),
+	    db_name(f->provider_type), range->is_of_attempts ? db_int(1) : db_null(),
+	    db_uuid(&range->tried_from), db_uuid(&range->tried_before)};
 
 	memcpy(v, vals, sizeof(vals));
 	return NFILTERS;

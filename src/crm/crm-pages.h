@@ -12,6 +12,11 @@ void crm_show_tabs(json_t *data, enum crm_tab current);
 void crm_tell_error(struct arena *a, json_t *delivery);
 /* What a delivery or an attempt lacked: "customFields.size, company", or NULL. */
 const char *crm_lacking_text(struct arena *a, const json_t *attempt);
+/* Why, where the filter asks for one reason (delivery_routes), in words; else NULL. */
+const char *delivery_route_words(struct req *r, const struct delivery_filter *f);
+/* n leads were skipped while a destination lacked a credential, which is there now: o has "lacked",
+ * the number, and "lacked_href", where they are sent by who may. */
+void crm_tell_lacked(struct req *r, struct uuid connection_id, int64_t n, json_t *o);
 /* A filter as hidden fields of a form: [{name,value}]. */
 json_t *delivery_filter_fields(struct req *r, const struct delivery_filter *f);
 /* path with that filter as its query. */

@@ -207,6 +207,7 @@ DB_STMT(deliveries_to_push_again,
     " AND d.id < ? AND d.id < ?"
     " AND d.status <> '" DELIVERY_SUCCESS "'"
     " AND (d.status = ? OR (? IS NULL AND d.status IN ('" DELIVERY_FAILED "','" DELIVERY_DEAD "')))"
+    " AND (? IS NULL OR d.route = ?)"
     " AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"
     " AND (? IS NULL OR d.id IN (SELECT i.delivery_id FROM push_items i"
     " WHERE i.account_id = d.account_id AND i.task_id = ?))"
@@ -226,6 +227,7 @@ static int again_page(const struct push_all *p, struct db *db, struct arena *a,
 {
 	struct uuid to = {{0}}, lead = {{0}}, task = {{0}}, until = uuid_at(t->created_us + 1);
 	struct db_val status = db_str(json_str(p->filter, "status")),
+		      route = db_str(json_str(p->filter, "route")),
 		      source = db_str(json_str(p->filter, "providerType"));
 	const struct delivery_range range =
 	    delivery_range_of(&(struct delivery_filter){.from = again_time(p, "from"),
@@ -238,10 +240,10 @@ static int again_page(const struct push_all *p, struct db *db, struct arena *a,
 	push_all_member(p->filter, "taskId", &task);
 	return db_query(db, a, &deliveries_to_push_again,
 	    DB_VALS(db_uuid(&t->account_id), db_uuid(&p->after), db_uuid(&range.from),
-		db_uuid(&range.before), db_uuid(&until), status, status, db_uuid_or_null(&to),
-		db_uuid_or_null(&to), db_uuid_or_null(&lead), db_uuid_or_null(&lead),
-		db_uuid_or_null(&task), db_uuid_or_null(&task), source, source,
-		range.is_of_attempts ? db_int(1) : db_null(), db_uuid(&range.tried_from),
+		db_uuid(&range.before), db_uuid(&until), status, status, route, route,
+		db_uuid_or_null(&to), db_uuid_or_null(&to), db_uuid_or_null(&lead),
+		db_uuid_or_null(&lead), db_uuid_or_null(&task), db_uuid_or_null(&task), source,
+		source, range.is_of_attempts ? db_int(1) : db_null(), db_uuid(&range.tried_from),
 		db_uuid(&range.tried_before), db_int(LIMIT_DB_BATCH)),
 	    rows, err);
 }

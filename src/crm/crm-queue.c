@@ -225,7 +225,7 @@ static int routed_insert(struct delivery_queueing *q, const struct lead_sync *le
 		    db_str(goes ? DELIVERY_PENDING : DELIVERY_SKIPPED), now, now,
 		    dec[i].verdict == ROUTE_WAIT ? db_int(dec[i].at_us) : db_null(),
 		    db_strn(utf8_clean(q->a, str_from(dec[i].reason), 500)),
-		    db_str(routes[dec[i].verdict])};
+		    db_str(dec[i].lacks ? DELIVERY_LACKS : routes[dec[i].verdict])};
 
 		memcpy(v + ROUTED_VALUES * rows++, row, sizeof(row));
 		if (!goes)

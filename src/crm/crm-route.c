@@ -43,6 +43,7 @@ struct routing {
 	const json_t *lead;
 	struct {
 		enum route_verdict verdict; /* SEND, WAIT, SKIP */
+		bool lacks;
 		int64_t at_us;
 		const char *reason;
 	} * can;
@@ -148,6 +149,7 @@ static void can_be(
     struct routing *g, size_t i, enum route_verdict verdict, int64_t at_us, const char *reason)
 {
 	g->can[i].verdict = verdict;
+	g->can[i].lacks = false;
 	g->can[i].at_us = at_us;
 	g->can[i].reason = reason;
 }
@@ -202,16 +204,13 @@ static int64_t cap_day(const struct routing *g, const struct lead_route *r, int6
 	return r->day + (r->taken >= r->limit);
 }
 
-static void route_look(struct routing *g, size_t i)
+static void route_ask_rules(struct routing *g, size_t i)
 {
 	const struct lead_route *r = &g->routes[i];
 	size_t held = route_holds(r, g);
 	int64_t at_us = g->now_us, day;
 	const char *why;
 
-	if (r->lacks != NULL)
-		return can_be(g, i, ROUTE_SKIP, 0,
-		    arena_printf(g->a, "It has no %s, so leads cannot be sent there", r->lacks));
 	if (r->nwhen > 0 && held == r->nwhen)
 		return can_be(g, i, ROUTE_SKIP, 0, "None of its conditions holds for this lead");
 	why = g->has_rules ? route_why(g, r, held) : NULL;
@@ -236,6 +235,18 @@ static void route_look(struct routing *g, size_t i)
 		    why, (long long)r->limit, time_words(g, g->zone, at_us));
 	}
 	can_be(g, i, at_us > g->now_us ? ROUTE_WAIT : ROUTE_SEND, at_us, why);
+}
+
+static void route_look(struct routing *g, size_t i)
+{
+	const char *lacks = g->routes[i].lacks;
+
+	route_ask_rules(g, i);
+	if (lacks == NULL || g->can[i].verdict == ROUTE_SKIP)
+		return;
+	can_be(g, i, ROUTE_SKIP, 0,
+	    arena_printf(g->a, "It has no %s, so leads cannot be sent there", lacks));
+	g->can[i].lacks = true;
 }
 
 /* It is given the lead. */
@@ -316,8 +327,8 @@ static void group_decide(
 
 		if (!is_in_group(&g->routes[i], of->group) || has[i])
 			continue;
-		out[i] =
-		    (struct route_decision){g->can[i].verdict, g->can[i].at_us, g->can[i].reason};
+		out[i] = (struct route_decision){
+		    g->can[i].verdict, g->can[i].at_us, false, g->can[i].reason};
 		if (i == chosen) {
 			route_count(g, i);
 			out[i].reason = arena_printf(g->a,
@@ -368,8 +379,8 @@ static void lead_decide(struct routing *g, const bool *has, struct route_decisio
 		}
 		if (has[i])
 			continue;
-		out[i] =
-		    (struct route_decision){g->can[i].verdict, g->can[i].at_us, g->can[i].reason};
+		out[i] = (struct route_decision){
+		    g->can[i].verdict, g->can[i].at_us, g->can[i].lacks, g->can[i].reason};
 		if (out[i].verdict != ROUTE_SKIP)
 			route_count(g, i);
 	}

@@ -18,7 +18,8 @@
  * - Turns are smooth (each gives its weight, who is served pays the sum): who cannot take leads for
  *   a while gains no credit, so it is not flooded afterwards.
  * - One that has no credential to send leads with, since what it was connected for needs none, gets
- *   none: it stands before all rules.
+ *   none. What its rules would have sent there is told from what they would not (`lacks`), so that
+ *   it can be sent once the credential is there; not in a group, where another one has it.
  * - Where no destination of the account has routing, or lacks what to send with, nothing is asked
  *   and nothing is locked. */
 #ifndef CRM_CRM_ROUTE_H
@@ -30,6 +31,7 @@ enum route_verdict { ROUTE_SEND, ROUTE_WAIT, ROUTE_SKIP, ROUTE_NEXT };
 struct route_decision {
 	enum route_verdict verdict;
 	int64_t at_us;      /* WAIT: until then */
+	bool lacks;         /* SKIP: it would have been sent, had there been a credential */
 	const char *reason; /* for people */
 };
 bool routes_are_set(const struct delivery_queueing *q);

@@ -36,6 +36,28 @@ const char *deliveries_address(struct req *r, const char *path, const struct del
 	return arena_printf(r->a, "%s%s%s", path, *query == '\0' ? "" : "?", query);
 }
 
+const char *delivery_route_words(struct req *r, const struct delivery_filter *f)
+{
+	return f->route.n == 0
+		   ? NULL
+		   : word_label(delivery_routes, arena_strndup(r->a, f->route.p, f->route.n));
+}
+
+void crm_tell_lacked(struct req *r, struct uuid connection_id, int64_t n, json_t *o)
+{
+	const struct delivery_filter f = {.connection_id = connection_id,
+	    .status = STR(DELIVERY_SKIPPED),
+	    .route = STR(DELIVERY_LACKS)};
+
+	if (n == 0)
+		return;
+	json_set_int(o, "lacked", n);
+	json_set_bool(o, "is_one_lacked", n == 1);
+	if ((r->actor.permissions & PERMIT(CRM_WRITE)) != 0)
+		json_set_str(
+		    o, "lacked_href", deliveries_address(r, DELIVERIES_ADDRESS "/again", &f));
+}
+
 static struct delivery_filter filter_of(struct req *r, const struct http_pairs *pairs)
 {
 	struct delivery_filter f = {0};
@@ -194,6 +216,7 @@ static void again_tell_filter(
 	    f->status.n > 0
 		? word_label(delivery_statuses, arena_strndup(r->a, f->status.p, f->status.n))
 		: "Failed or given up");
+	json_set_str(data, "of_route", delivery_route_words(r, f));
 	json_set_str(data, "of_destination", to);
 	json_set_str(data, "of_source",
 	    f->provider_type.n > 0 ? provider_label(r->app, arena_strndup(r->a, f->provider_type.p,

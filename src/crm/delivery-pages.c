@@ -73,6 +73,9 @@ static void deliveries_show_filters(struct req *r, const struct delivery_filter 
 	json_set_strn(data, "search", f->search);
 	chrome_days(r, f->from, f->to, data);
 	chrome_span(r, "Tried", "triedFrom", "triedTo", f->tried_from, f->tried_to, data);
+	if (f->route.n > 0)
+		chrome_pill(r, "route", delivery_route_words(r, f), data);
+	json_set_strn(data, "route", f->route);
 	json_set_int(data, "filter_count", n);
 	json_set(data, "hidden", delivery_filter_fields(r, f));
 	json_set_str(data, "again_href",
@@ -118,6 +121,7 @@ int crm_page_deliveries(struct req *r)
 	deliveries_show_filters(r, &f, data);
 	is_dead = str_is(f.status, DELIVERY_DEAD);
 	json_set_bool(data, "is_dead", is_dead);
+	json_set_bool(data, "is_failed", str_is(f.status, DELIVERY_FAILED));
 	json_set_bool(data, "may_have_more", f.search.n > 0);
 	json_set_bool(data, "can_push", (r->actor.permissions & PERMIT(CRM_WRITE)) != 0);
 	crm_show_tabs(data, is_dead ? CRM_TAB_DEAD : CRM_TAB_DELIVERIES);

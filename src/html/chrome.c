@@ -538,6 +538,17 @@ void chrome_span(struct req *r, const char *what, const char *from_name, const c
 	json_set(data, "part_of_day", part);
 }
 
+void chrome_pill(struct req *r, const char *name, const char *what, json_t *data)
+{
+	json_t *part = json_object();
+
+	json_set_str(part, "what", what);
+	json_set_str(part, "href",
+	    chrome_link_without(
+		r, (const char *const[]){name, "cursor", "page", NULL}, "", (struct str){NULL, 0}));
+	json_set(data, "part_of_day", part);
+}
+
 void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t *data)
 {
 	const size_t day = sizeof("2026-03-07") - 1;

@@ -54,6 +54,8 @@ void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t
  * instead of that of chrome_days. */
 void chrome_span(struct req *r, const char *what, const char *from_name, const char *to_name,
     struct opt_time from, struct opt_time to, json_t *data);
+/* And that of a filter which has no field: what it leaves, in words. */
+void chrome_pill(struct req *r, const char *name, const char *what, json_t *data);
 /* A filter as links or options: [{value,label,href,is_current}], "All" first. */
 json_t *chrome_choices(struct req *r, const char *name, const struct word *words);
 /* The head of a column that orders a list: where it leads, and the direction and arrow of the order

@@ -406,6 +406,7 @@ static void import_add_records(struct req *r, const struct task *t, json_t *data
 	    t->counts.created > 0 && t->counts.updated == 0 &&
 		(r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
 	json_set_int(data, "created_count", t->counts.created);
+	json_set_bool(data, "is_one_created", t->counts.created == 1);
 }
 
 int import_page_detail(struct req *r)

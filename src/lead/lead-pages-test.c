@@ -13,8 +13,7 @@ static int test_add_destinations(struct req *r, json_t *data, int64_t *count, st
 	size_t n;
 
 	json_set(data, "destinations", list);
-	if (connection_list_capable(r->app, r->a, &r->actor.account_id, "crm_push", &v, &n, err) ==
-	    -1)
+	if (connection_list_destinations(r->app, r->a, &r->actor.account_id, &v, &n, err) == -1)
 		return -1;
 	*count = 0;
 	for (size_t i = 0; i < n; i++) {

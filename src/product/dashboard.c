@@ -284,10 +284,13 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 {
 	struct first_run first = {.has_lead = json_array_size(json_object_get(data, "leads")) > 0,
 	    .has_sandbox = has_sandbox(r)};
+	struct connection **to;
 	json_t *rows, *row;
-	size_t i;
+	size_t i, nto;
 
 	if (dashboard_connections(r->app, r->a, &r->actor.account_id, &rows, err) == -1 ||
+	    connection_list_destinations(r->app, r->a, &r->actor.account_id, &to, &nto, err) ==
+		-1 ||
 	    dashboard_first_pushes(r->app, r->a, &r->actor.account_id, &first.has_success,
 		&first.has_failure, err) == -1)
 		return -1;
@@ -299,9 +302,9 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 		connection_tell_error(r->a, row, "It", json_str(row, "lastError"));
 		json_set_bool(
 		    row, "is_active", str_is(str_from(json_str(row, "status")), CONNECTION_ACTIVE));
-		first.has_destination = first.has_destination || provider_can(p, "crm_push");
 		first.has_source = first.has_source || provider_can(p, "webhook_receive");
 	}
+	first.has_destination = nto > 0;
 	provider_label_rows(r->app, rows);
 	json_set(data, "connections", json_incref(rows));
 	dashboard_add_steps(data, &first);

@@ -1,5 +1,6 @@
 /* Which features are told of what: the only place that knows all of them. */
 #include "account/account.h"
+#include "connection/connection-pages.h"
 #include "connection/connection-probe.h"
 #include "connection/grant.h"
 #include "connection/subscriptions.h"
@@ -224,6 +225,7 @@ const struct hooks product_hooks = {
     .connection_changed =
 	(connection_changed_fn *const[]){polls_follow_connection, crm_follow_connection, NULL},
     .tell_records = event_tell_records,
+    .provider_label = provider_label,
 };
 
 const struct job_kind *product_job_kinds(size_t *n)

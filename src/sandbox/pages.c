@@ -19,7 +19,7 @@ static const char login_security_policy[] =
 static const struct {
 	const char *kind, *text;
 } kind_texts[] = {
-    {"error", "server error (500)"},
+    {"error", "an error (500, or the status below)"},
     {"throttle", "too many requests (429, or Meta's rate limit)"},
     {"token", "the token is dead (401)"},
     {"slow", "the right answer, after three seconds"},
@@ -203,6 +203,7 @@ int page_received(struct req *r)
 		json_set_strn(data, "name", q.name);
 	else
 		json_set(data, "crms", sink_names(sandbox_of(r)->sink, r->a));
+	json_set_strn(data, "host", req_header(r, "host"));
 	json_set_int(data, "shown", SHOWN);
 	json_set_bool(
 	    data, "is_cut", json_int(json_object_get(data, "counts"), "requests") > SHOWN);
@@ -263,6 +264,23 @@ static json_t *fault_targets_json(struct arena *a)
 	return list;
 }
 
+/* With the status that it has, where another one than the usual was asked for. */
+static const char *fault_text(struct arena *a, const json_t *fault)
+{
+	const char *text = fault_kind_text(json_str(fault, "kind"));
+	const int64_t status = json_int(fault, "status");
+	const char *usual = strstr(text, " (");
+
+	if (str_is(str_from(json_str(fault, "kind")), "error"))
+		return arena_printf(a, "%s (%lld)",
+		    status >= 400 && status < 500 ? "the request is refused" : "server error",
+		    (long long)(status > 0 ? status : 500));
+	if (status == 0)
+		return text;
+	return arena_printf(a, "%.*s (%lld)",
+	    (int)(usual == NULL ? strlen(text) : (size_t)(usual - text)), text, (long long)status);
+}
+
 static void fault_describe(struct req *r, json_t *one, size_t index)
 {
 	const char *target = json_str(one, "target");
@@ -274,7 +292,7 @@ static void fault_describe(struct req *r, json_t *one, size_t index)
 		often = arena_printf(
 		    r->a, "%.3g %% of the requests", 100 * json_number_value(probability));
 	json_set_int(one, "index", (int64_t)index);
-	json_set_str(one, "kind_text", fault_kind_text(json_str(one, "kind")));
+	json_set_str(one, "kind_text", fault_text(r->a, one));
 	json_set_str(one, "target_text", fault_target_text(r->a, target));
 	if (count == NULL)
 		json_set_str(one, "when_text", often);

@@ -43,6 +43,9 @@ def _():
     equal((row["status"], row["attempts"], row["lastError"]), ("skipped", 0, None))
     has(row["reason"], "no private-app token")
     equal(t.get("/leads/" + alone["id"])["syncStatus"], "skipped")
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    has(b.get("/admin/dashboard").text, "Choose a destination")
     crm, _place = t.crm(name="Shop CRM")
     with_crm = t.new_lead(email=unique() + "@example.com")
     rows = rows_of(t, with_crm)
@@ -51,8 +54,14 @@ def _():
     # asked for as a whole it stays so
     equal({r["name"]: r["status"] for r in t.api("POST", "/crm/push/" + with_crm["id"]).json()["results"]},
           {"Hub": "skipped", "Shop CRM": "skipped"})
-    b = Browser(here())
-    b.sign_in(t.account.email, t.account.password)
+    true("Choose a destination" not in b.get("/admin/dashboard").text, "there is one now")
+    [href, *_] = re.findall(r'href="(/admin/settings/audit/[0-9a-f-]{36})"', b.get("/admin/settings/audit?action=connection.create").text)
+    page = b.get(href)
+    check_page(page)
+    told, stored = page.text.split("Show as it is stored")
+    for words in ("<ins>Custom CRM</ins>", "<ins>Active</ins>", "<ins>Yes</ins>", "Settings: "):
+        has(told, words)
+    true("custom_crm" not in told and "custom_crm" in stored, "raw is what is stored alone")
     page = b.get("/admin/leads/" + with_crm["id"])
     check_page(page)
     has(page.text, "no private-app token")
@@ -65,15 +74,41 @@ def _():
     equal((of["Hub"]["lacks"], of["Shop CRM"]["lacks"]), ("private-app token", None))
     equal((of["Hub"]["refused"], of["Hub"]["failedToday"], of["Hub"]["pending"]), (0, 0, 0))
     equal(t.get("/connections/" + hub)["status"], "active")
-    # its rules do not bring it leads
+    equal(of["Hub"]["skippedLacking"], 2)
+    true("were skipped while" not in page.text, "nothing is offered that would fail")
+    # its rules do not bring it leads; and what they leave out is not left out for want of a token
     put(t, [{"connectionId": hub, "when": [{"source": "manual"}]}])
     has(rows_of(t, t.new_lead(email=unique() + "@example.com"))["Hub"]["reason"], "no private-app token")
+    put(t, [{"connectionId": hub, "when": [{"source": "meta_lead_ads"}]}])
+    ruled_out = t.new_lead(email=unique() + "@example.com")
+    has(rows_of(t, ruled_out)["Hub"]["reason"], "None of its conditions")
     put(t)
+    has(b.get("/admin/leads/test").text, "<b>Shop CRM</b>.")
 
     equal(t.api("PATCH", "/connections/" + hub, {"credentials": {"accessToken": token("hubspot")}}).status, 200)
     lead = t.new_lead(email=unique() + "@example.com")
     equal({n: d["status"] for n, d in rows_of(t, lead).items()}, {"Hub": "success", "Shop CRM": "success"})
     equal(rows_of(t, with_crm)["Hub"]["status"], "skipped")
+
+    # what it missed meanwhile is offered, and only that is sent
+    for path in ("/admin/crm", "/admin/connections/" + hub):
+        page = b.get(path)
+        check_page(page)
+        has(page.text, "3 leads were skipped while it had no token.")
+    href = next(h for h in map(html.unescape, re.findall(r'href="([^"]*)"', page.text)) if "route=lacks" in h)
+    page = b.get(href)
+    check_page(page)
+    has(page.text, "Send 3 deliveries again?")
+    has(page.text, "For want of a token")
+    check_page(b.get(href.replace("/again", "")))
+    fields = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text.split('action="/admin/deliveries/again"')[1])
+    equal(b.post("/admin/deliveries/again", {n: v for n, v in fields if n != "_csrf"}).status, 303)
+    for lead in (alone, with_crm):
+        wait_until(lambda lead=lead: rows_of(t, lead)["Hub"]["status"] == "success", what="it is sent")
+    equal(rows_of(t, ruled_out)["Hub"]["status"], "skipped")
+    wait_until(lambda: {d["name"]: d for d in t.get("/crm/destinations")["data"]}["Hub"]["skippedLacking"] == 0,
+               what="none is left")
+    true("were skipped while" not in b.get("/admin/crm").text, "nothing is left to be sent")
 
 
 @test("a condition for each destination and source; the lead says why it went where")
