@@ -52,7 +52,7 @@ DB_STMT_ROWS(leads_by_id,
     "SELECT " LEAD_COLUMNS " FROM leads l FORCE INDEX (PRIMARY) WHERE account_id = ? AND id IN (",
     "?", ")");
 #define LEAD_FILTERS                                                                               \
-	" AND received_at >= ?"                                                                    \
+	" AND received_at >= ? AND received_at < ?"                                                \
 	" AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR form_id = ?)"                     \
 	" AND (? IS NULL OR connection_id = ?)"
 #define NEWEST                                                                                     \
@@ -85,6 +85,7 @@ static const struct filter_row lead_filters[] = {
     {"status", FILTER_WORD, offsetof(struct lead_filter, sync_status), lead_sync_statuses, NULL},
     {"search", FILTER_TEXT, offsetof(struct lead_filter, search), NULL, NULL},
     {"receivedAfter", FILTER_TIME, offsetof(struct lead_filter, received_after), NULL, NULL},
+    {"receivedBefore", FILTER_TIME, offsetof(struct lead_filter, received_before), NULL, NULL},
     {NULL, 0, 0, NULL, NULL}};
 const struct list list_of_leads = {"leads", lead_filters, "receivedAt"};
 
@@ -425,7 +426,7 @@ int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_i
 
 	if (found != 1)
 		return found;
-	if (lead_stored_json(app, a, &rows, 0, out, err) == -1)
+	if (slice_row(app, a, &rows, 0, lead_stored_json, out, err) == -1)
 		return -1;
 	lead_add_timeline(a, *out);
 	return 1;
@@ -454,6 +455,7 @@ int lead_list(
 	v[n++] = db_int(from.at);
 	v[n++] = db_uuid(&from.id);
 	v[n++] = db_int(opt_time_or(f->received_after, INT64_MIN));
+	v[n++] = db_int(opt_time_or(f->received_before, INT64_MAX));
 	v[n++] = db_name(f->provider_type);
 	v[n++] = db_name(f->provider_type);
 	v[n++] = db_strn(f->form_id);

@@ -112,7 +112,7 @@ struct lead_filter {
 	struct uuid account_id;
 	struct uuid connection_id; /* its source, nil: any */
 	struct str provider_type, form_id, sync_status, search;
-	struct opt_time received_after;
+	struct opt_time received_after, received_before; /* the first counts, the last does not */
 };
 extern const struct list list_of_leads;
 /* Newest first, by the time they were received. */

@@ -236,6 +236,7 @@ int table_page_row_delete(struct req *r)
 	json_set_str(data, "row_id", uuid_dup(r->a, row.id));
 	json_set(
 	    data, "values", json_incref(json_object_get(table_row_json(r->a, &t, &row), "data")));
+	json_set_bool(data, "isUnreadable", row.is_unreadable);
 	return chrome_page(r, 200, "tables", "Delete a row", "table/row-delete", json_incref(data));
 }
 
