@@ -62,8 +62,8 @@ json_t *json_parse_stored(struct arena *a, struct str text, struct err *err);
  * removes what it is part of, since nothing may be there for good because it cannot be read. */
 void json_forgive_stored(bool is_forgiven);
 /* The same for requests that only read, of what is read for a row that is shown: between begin and
- * end, which says whether there was such text. Then the row says isUnreadable, and the rest of it is
- * shown. May be nested. Who reads to change something, and jobs, get the error. */
+ * end, which says whether there was such text. Then the row says isUnreadable, and the rest of it
+ * is shown. May be nested. Who reads to change something, and jobs, get the error. */
 void json_show_stored(bool is_shown);
 void json_row_begin(void);
 bool json_row_end(void);

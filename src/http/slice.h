@@ -124,8 +124,8 @@ static inline int64_t slice_limit(const struct slice *s)
  * the last position. SLICE_BY_ID: the list has no time in its order. */
 #define SLICE_BY_ID SIZE_MAX
 size_t slice_fill(struct slice *s, const struct db_rows *rows, size_t at_column, size_t id_column);
-/* One row as JSON, of a list or by itself: whatever of it cannot be read, it is there with the rest,
- * and says isUnreadable (json_row_begin). */
+/* One row as JSON, of a list or by itself: whatever of it cannot be read, it is there with the
+ * rest, and says isUnreadable (json_row_begin). */
 typedef int slice_json_fn(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
     json_t **out, struct err *err);
 int slice_row(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,

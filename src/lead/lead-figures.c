@@ -78,8 +78,8 @@ static void figures_draw(
 		points[i] = (struct svg_point){.label = text,
 		    .axis = text + strlen("2026-"),
 		    .previous = -1,
-		    .href = lead_page_span(
-			r->a, day_us, zone_day_us(zone, now_us, i - (DAYS - 1) + 1)),
+		    .href =
+			lead_page_span(r->a, day_us, zone_day_us(zone, now_us, i - (DAYS - 1) + 1)),
 		    .now = i == DAYS - 1 ? "today" : NULL};
 		for (size_t k = 0; k < n; k++)
 			points[i].value += counted[k].day == (size_t)i ? counted[k].leads : 0;

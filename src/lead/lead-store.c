@@ -220,7 +220,8 @@ int lead_capture_shared(
 		bool is_done = !leads[i].may_be_there;
 
 		for (size_t k = 0; k < i && !is_done; k++)
-			is_done = leads[k].may_be_there && capture_is_same_kind(&leads[k], &leads[i]);
+			is_done =
+			    leads[k].may_be_there && capture_is_same_kind(&leads[k], &leads[i]);
 		if (is_done || capture_lock_kind(db, a, leads + i, n - i, err) == 0)
 			continue;
 		for (size_t k = i; k < n; k++)

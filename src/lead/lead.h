@@ -38,14 +38,14 @@ struct lead_capture {
 	 * lead that is there follows its record. */
 	const json_t *record;
 	bool has_news;
-	bool may_be_there; /* for lead_capture_shared: its record was there */
+	bool may_be_there;    /* for lead_capture_shared: its record was there */
 	const char *source;   /* how it came: as the record's; "manual" by hand */
 	enum job_class class; /* of its job, and so of its pushes: bulk for what was imported */
 	int64_t received_us;
 	/* set on return: */
 	struct uuid id;
 	bool is_new;
-	bool is_corrected; /* it was there, and has another form now */
+	bool is_corrected;  /* it was there, and has another form now */
 	bool is_in_the_way; /* lead_capture_shared */
 };
 /* Within a transaction: writes the rows that are not there yet, and a lead.process job for each new

@@ -24,12 +24,12 @@ struct record_browse {
 		struct uuid account_id;
 		struct opt_time after, before;
 	} received;
-	json_t *columns;                   /* paths chosen in the address; NULL: none */
-	json_t *view_columns;              /* what the page's own view chooses; NULL: none */
-	struct str view;                   /* id of the view that the address was opened from */
-	struct str extra_name, extra;      /* the page's own parameter: a lead's delivery status */
-	struct record_slice slice;         /* the position, and the rows there */
-	bool is_back;                      /* the slice before the cursor */
+	json_t *columns;              /* paths chosen in the address; NULL: none */
+	json_t *view_columns;         /* what the page's own view chooses; NULL: none */
+	struct str view;              /* id of the view that the address was opened from */
+	struct str extra_name, extra; /* the page's own parameter: a lead's delivery status */
+	struct record_slice slice;    /* the position, and the rows there */
+	bool is_back;                 /* the slice before the cursor */
 	const char
 	    *wrong; /* a sentence without a full stop: the filter is none, nothing is listed */
 };

@@ -101,6 +101,7 @@ static int row_form(struct req *r, const struct table *t, const struct table_row
 	json_set_bool(data, "is_there", row != NULL);
 	if (row != NULL) {
 		json_set_time(data, "row_created", row->created_us);
+		json_set_bool(data, "isUnreadable", row->is_unreadable);
 		json_set_time(data, "row_updated", row->updated_us);
 	}
 	if (wrong != NULL)
@@ -236,7 +237,6 @@ int table_page_row_delete(struct req *r)
 	json_set_str(data, "row_id", uuid_dup(r->a, row.id));
 	json_set(
 	    data, "values", json_incref(json_object_get(table_row_json(r->a, &t, &row), "data")));
-	json_set_bool(data, "isUnreadable", row.is_unreadable);
 	return chrome_page(r, 200, "tables", "Delete a row", "table/row-delete", json_incref(data));
 }
 
