@@ -2,7 +2,7 @@
  *
  *   list:  at ->[ window ]->[ window ]->[ window ] ...            scanning
  *                   |            |
- *             matches enough   FEW or none: ask the index once    the index, for all behind `at`
+ *             matches enough   a FEW, or none: ask the index once    the index, for all behind `at`
  *
  * Two ways of finding, since each is fast where the other is slow: scanning the newest records for
  * what is common, the full-text index for what is rare. Both look at the same words, so they agree,
@@ -31,9 +31,10 @@
 #define WINDOW 4000      /* records looked through in one statement */
 #define WINDOW_FIRST 250 /* in the first: what is common fills a page with less */
 #define WINDOW_LEAST 16
-#define WINDOW_US 25000      /* that a window should take */
+#define WINDOW_GROWTH 4 /* times, from one to the next: a few matches of the first may be chance */
+#define WINDOW_US 25000 /* that a window should take */
 #define SCAN_BUDGET_US 90000 /* then a page ends where it got to */
-#define RARE 4               /* hits in a whole sample up to which the index is asked for a word */
+#define RARE 2               /* hits in a whole sample up to which the index is asked for a word */
 #define WAITING_MOST 500     /* records that wait for the index and are asked for with it */
 
 #define BELOW " AND updated_at <= ? AND (updated_at < ? OR id < ?) AND updated_at >= ?"
@@ -157,7 +158,8 @@ void search_pace_next(
 	p->widest =
 	    int_between(WINDOW_LEAST, p->window * WINDOW_US / (took_us > 0 ? took_us : 1), WINDOW);
 	p->window = int_between(p->widest < WINDOW_FIRST ? p->widest : WINDOW_FIRST,
-	    taken > 0 ? 3 * wanted * p->window / (2 * taken) : WINDOW, p->widest);
+	    taken > 0 ? 3 * wanted * p->window / (2 * taken) : WINDOW,
+	    int_between(WINDOW_LEAST, WINDOW_GROWTH * p->window, p->widest));
 	p->most =
 	    (int64_t)found > taken ? SEARCH_CANDIDATES : int_between(1, wanted, SEARCH_CANDIDATES);
 }
@@ -172,14 +174,15 @@ bool search_pace_is_over(const struct search_pace *p)
 	return clock_mono_us() >= p->until_us;
 }
 
+bool search_pace_may_ask(const struct search_pace *p, size_t found)
+{
+	return found == 0 ||
+	       (found < SEARCH_FEW && (p->window > WINDOW_FIRST || p->window >= p->widest));
+}
+
 size_t search_index_first(int64_t wanted)
 {
 	return (size_t)int_between(1, wanted, SEARCH_CANDIDATES);
-}
-
-bool search_pace_may_ask(const struct search_pace *p, size_t found)
-{
-	return found == 0 || (p->window >= p->widest && found < SEARCH_FEW);
 }
 
 /* ---- checks that SQL did not make ---------------------------------------------------------- */

@@ -24,7 +24,7 @@ void search_pace_next(
 /* One took too long. */
 void search_pace_shrink(struct search_pace *p);
 bool search_pace_is_over(const struct search_pace *p);
-/* Is it worth asking the index now? */
+/* Is it worth asking the index now? What the first window holds may be chance. */
 bool search_pace_may_ask(const struct search_pace *p, size_t found);
 /* How many rows it is asked for first: what it knows fits mostly, and a page needs no more than it
  * holds. wanted: as for search_pace_begin. Then SEARCH_CANDIDATES. */
