@@ -333,7 +333,7 @@ static void neighbours_of_what_is_held(void)
 		sets[i] = intake_set(account, uuid_new());
 		intake_give(&sets[i], &items[i], 1);
 	}
-	struct holding h = {account, sets, N, writers};
+	struct holding h = {account, sets, N, writers, NULL};
 
 	OK(db_transaction(db, hold_and_commit, &h, &err), &err);
 	CHECK(all_well(sets, N));
@@ -361,7 +361,7 @@ static void held_records(void)
 	write_sets_commit_shared(writers, sets, N);
 	CHECK(all_well(sets, N));
 	one_each(sets, items, accounts, N, "{\"a\":2}");
-	struct holding h = {accounts[HELD], sets, N, writers};
+	struct holding h = {accounts[HELD], sets, N, writers, NULL};
 
 	OK(db_transaction(db, hold_and_commit, &h, &err), &err);
 	for (size_t i = 0; i < N; i++) {
