@@ -172,7 +172,7 @@ int audit_find(struct app *app, struct arena *a, const struct uuid *account_id,
 
 	if (found != 1)
 		return found;
-	return audit_row_json(app, a, &rows, 0, out, err) == -1 ? -1 : 1;
+	return slice_row(app, a, &rows, 0, audit_row_json, out, err) == -1 ? -1 : 1;
 }
 
 int audit_of_object(struct app *app, struct arena *a, const struct uuid *account_id,

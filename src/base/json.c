@@ -310,6 +310,58 @@ const char *json_repairs_text(struct arena *a, unsigned repairs)
 
 static bool stored_is_forgiven;
 
+/* Rows that requests show. Each text that cannot be read is logged once by a process, whoever looks
+ * at it how often. */
+#define LOGGED 64u
+static struct {
+	bool is_shown, is_unreadable;
+	unsigned depth;
+	uint64_t logged[LOGGED];
+	size_t nlogged;
+} shown;
+
+void json_show_stored(bool is_shown)
+{
+	shown.is_shown = is_shown;
+	shown.depth = 0;
+}
+
+void json_row_begin(void)
+{
+	if (shown.depth++ == 0)
+		shown.is_unreadable = false;
+}
+
+bool json_row_end(void)
+{
+	shown.depth--;
+	return shown.is_unreadable;
+}
+
+static bool text_was_logged(struct str text)
+{
+	const uint64_t hash = str_hash(text.p, text.n);
+
+	for (size_t i = 0; i < LOGGED; i++)
+		if (shown.logged[i] == hash)
+			return true;
+	shown.logged[shown.nlogged++ % LOGGED] = hash;
+	return false;
+}
+
+static json_t *stored_as_empty(struct arena *a, struct str text, const json_error_t *e)
+{
+	struct err words = ERR_INIT;
+
+	parse_fail(&words, e);
+	if (stored_is_forgiven)
+		log_warn("json.forgiven", LOG_ERR(&words));
+	else if (!text_was_logged(text))
+		log_warn("json.unreadable", LOG_ERR(&words));
+	shown.is_unreadable = true;
+	return json_own(a, json_object());
+}
+
 void json_forgive_stored(bool is_forgiven)
 {
 	stored_is_forgiven = is_forgiven;
@@ -322,11 +374,8 @@ json_t *json_parse_stored(struct arena *a, struct str text, struct err *err)
 	json_error_t e;
 	json_t *value = text_load(a, text, &found, JSON_REJECT_DUPLICATES, &e);
 
-	if (!value && stored_is_forgiven) {
-		parse_fail(&words, &e);
-		log_warn("json.forgiven", LOG_ERR(&words));
-		return json_own(a, json_object());
-	}
+	if (!value && (stored_is_forgiven || (shown.is_shown && shown.depth > 0)))
+		return stored_as_empty(a, text, &e);
 	if (!value) {
 		parse_fail(&words, &e);
 		err_set(err, ERR_INTERNAL, "stored %s", words.msg);
@@ -357,12 +406,17 @@ static bool text_is_whole(struct str s)
 	return false;
 }
 
+bool json_is_whole(struct str text)
+{
+	return text.n > 0 && text.p[0] == '{' && text_is_whole(text);
+}
+
 json_t *json_verbatim(struct arena *a, struct str text)
 {
 	char *kept;
 	json_t *value;
 
-	if (text.n == 0 || text.p[0] != '{' || !text_is_whole(text))
+	if (!json_is_whole(text))
 		return NULL;
 	kept = arena_alloc(a, text.n + 1);
 	kept[0] = '\0';

@@ -61,10 +61,17 @@ json_t *json_parse_stored(struct arena *a, struct str text, struct err *err);
 /* From now on such text that cannot be read is an empty object, which the log tells: for who only
  * removes what it is part of, since nothing may be there for good because it cannot be read. */
 void json_forgive_stored(bool is_forgiven);
+/* The same for requests that only read, of what is read for a row that is shown: between begin and
+ * end, which says whether there was such text. Then the row says isUnreadable, and the rest of it
+ * is shown. May be nested. Who reads to change something, and jobs, get the error. */
+void json_show_stored(bool is_shown);
+void json_row_begin(void);
+bool json_row_end(void);
 /* Such text as a value that is only written, as it stands: an answer passes on what is stored
  * without taking it apart. It has no members and no kind that means anything. NULL where a look
  * shows that it is not the whole of an object: json_parse_stored says why. */
 json_t *json_verbatim(struct arena *a, struct str text);
+bool json_is_whole(struct str text); /* that look */
 /* The text of a member of an object, of such text as json_text wrote: 1, 0 there is none, -1 this
  * is no such text. Costs a walk along the text, a tenth of parsing it. */
 int json_member_text(struct arena *a, struct str object, const char *key, struct str *out);

@@ -157,6 +157,21 @@ static struct connection *connection_of_row_shown(
 	return c->access.settings == NULL ? NULL : c;
 }
 
+/* The same for who only looks at it. */
+static struct connection *connection_row_to_show(
+    struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err)
+{
+	struct connection *c;
+	bool is_unreadable;
+
+	json_row_begin();
+	c = connection_of_row_shown(app, a, rows, row, err);
+	is_unreadable = json_row_end();
+	if (c != NULL)
+		c->is_unreadable = is_unreadable;
+	return c;
+}
+
 /* What the tokens of a grant add to what the connection has itself. */
 static void grant_lay_under(struct connection *c)
 {
@@ -217,7 +232,7 @@ struct connection *connection_from_row(
 struct connection *connection_from_row_shut(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err)
 {
-	struct connection *c = connection_of_row_shown(app, a, rows, row, err);
+	struct connection *c = connection_row_to_show(app, a, rows, row, err);
 	struct err why = ERR_INIT;
 
 	if (c == NULL)
@@ -245,7 +260,8 @@ static struct connection *connection_from_row_shown(
 
 	if (c == NULL)
 		c = connection_from_row_shut(app, a, rows, row, err);
-	if (c == NULL || (c->provider != NULL && c->shut != 0) || why.code == ERR_NONE)
+	if (c == NULL || c->is_unreadable || (c->provider != NULL && c->shut != 0) ||
+	    why.code == ERR_NONE)
 		return c;
 	if (c->provider == NULL)
 		err_set(err, ERR_CONFLICT,
@@ -296,14 +312,15 @@ int connection_get_shown(struct app *app, struct arena *a, const struct uuid *ac
 	return connection_get_by(app, a, account_id, id, connection_from_row_shown, out, err);
 }
 
-/* Where nobody knows its provider there is nothing to open. */
+/* Where nobody knows its provider, or its settings cannot be read, there is nothing to open. */
 static struct connection *connection_from_row_told(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err)
 {
-	struct connection *c = connection_of_row_shown(app, a, rows, row, err);
+	struct connection *c = connection_row_to_show(app, a, rows, row, err);
 
-	return c == NULL || c->provider == NULL ? c
-						: connection_from_row_shown(app, a, rows, row, err);
+	return c == NULL || c->provider == NULL || c->is_unreadable
+		   ? c
+		   : connection_from_row_shown(app, a, rows, row, err);
 }
 
 int connection_get_told(struct app *app, struct arena *a, const struct uuid *account_id,
@@ -452,7 +469,7 @@ int connection_list(struct app *app, struct arena *a, const struct connection_fi
 	*n = slice_fill(s, &rows, SLICE_BY_ID, CONNECTION_ID);
 	*out = arena_array(a, *n + 1, sizeof(struct connection *));
 	for (size_t i = 0; i < *n; i++)
-		if (((*out)[i] = connection_of_row_shown(app, a, &rows, i, err)) == NULL)
+		if (((*out)[i] = connection_row_to_show(app, a, &rows, i, err)) == NULL)
 			return -1;
 	return 0;
 }
@@ -909,6 +926,8 @@ json_t *connection_json(const struct connection *c)
 	json_set_str(o, "providerType", c->provider_type);
 	json_set_str(o, "name", c->name);
 	json_set_str(o, "status", c->status);
+	if (c->is_unreadable)
+		json_set_bool(o, "isUnreadable", true);
 	json_set_bool(o, "autoPush", c->auto_push);
 	json_set_str(o, "webhookUrl", c->access.webhook_url);
 	json_set_str(o, "externalAccountId",

@@ -20,6 +20,7 @@ struct connection {
 	const struct provider *provider;
 	const char *provider_type, *name, *status;
 	struct access access; /* what the provider's engine is handed of it */
+	bool is_unreadable;   /* what is stored of its settings: they are shown as none */
 	bool auto_push;       /* leads of it, or to it, are pushed by themselves */
 	int64_t created_us, updated_us, last_used_us;
 	int64_t received_us, handshake_us; /* the last that verified, to the minute; 0: none did */

@@ -224,7 +224,8 @@ static int connection_be_patient(struct db *db, struct err *err)
 
 	if (!db->is_impatient || db->lock_wait_s == 0)
 		return 0;
-	snprintf(sql, sizeof(sql), "SET SESSION innodb_lock_wait_timeout=%u", db->lock_wait_s);
+	snprintf(sql, sizeof(sql), "SET SESSION innodb_lock_wait_timeout=%u",
+	    db->lock_wait_s == DB_AT_ONCE ? 0 : db->lock_wait_s);
 	return db_connection_run(db, sql, "session", err);
 }
 

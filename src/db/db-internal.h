@@ -31,7 +31,7 @@ struct db {
 	MYSQL *conn; /* NULL: none is open */
 	bool in_transaction, is_lost, is_impatient;
 	bool takes_bulk;        /* the parameters of many rows for one prepared row */
-	unsigned lock_wait_s;   /* when impatient; 0: as usual */
+	unsigned lock_wait_s;   /* when impatient; 0: as usual; or DB_AT_ONCE */
 	size_t packet_bytes;    /* max_allowed_packet */
 	size_t depth;           /* of db_nested */
 	int64_t retry_after_us; /* no new connect before this (monotonic) */

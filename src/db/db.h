@@ -4,6 +4,7 @@
 #ifndef DB_DB_H
 #define DB_DB_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -150,7 +151,9 @@ int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct e
 int db_nested(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
     struct err *err);
 /* For those whom others wait for: from now on whatever has to wait for a lock fails with
- * ERR_LOCKED, after wait_s seconds (0: as long as usual), and the transaction is not run again. */
+ * ERR_LOCKED, after wait_s seconds (0: as long as usual; DB_AT_ONCE), and the transaction is not
+ * run again. */
+#define DB_AT_ONCE UINT_MAX
 void db_set_patience(struct db *db, bool is_impatient, unsigned wait_s);
 bool db_in_transaction(const struct db *db);
 /* Within a transaction: fn(arg) runs right after its commit, and is forgotten when it rolls back or

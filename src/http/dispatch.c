@@ -553,6 +553,8 @@ void router_dispatch(const struct router *rt, struct req *r)
 	    csrf_check(r) == -1)
 		return;
 	json_forgive_stored(is_removal(r));
+	json_show_stored(r->method == HTTP_GET);
 	handler_run(r, hooks);
 	json_forgive_stored(false);
+	json_show_stored(false);
 }

@@ -269,11 +269,22 @@ size_t slice_fill(struct slice *s, const struct db_rows *rows, size_t at_column,
 	return n;
 }
 
+int slice_row(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
+    slice_json_fn *json, json_t **out, struct err *err)
+{
+	bool is_unreadable;
+	int rc;
+
+	json_row_begin();
+	rc = json(app, a, rows, i, out, err);
+	is_unreadable = json_row_end();
+	if (rc == 0 && is_unreadable)
+		json_set_bool(*out, "isUnreadable", true);
+	return rc;
+}
+
 int slice_take(struct slice *s, struct app *app, struct arena *a, const struct db_rows *rows,
-    size_t at_column, size_t id_column,
-    int (*json)(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
-	json_t **out, struct err *err),
-    struct err *err)
+    size_t at_column, size_t id_column, slice_json_fn *json, struct err *err)
 {
 	size_t n = slice_fill(s, rows, at_column, id_column);
 
@@ -282,7 +293,7 @@ int slice_take(struct slice *s, struct app *app, struct arena *a, const struct d
 	for (size_t i = 0; i < n; i++) {
 		json_t *o;
 
-		if (json(app, a, rows, i, &o, err) == -1)
+		if (slice_row(app, a, rows, i, json, &o, err) == -1)
 			return -1;
 		json_array_append(s->rows, o);
 	}

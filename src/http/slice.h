@@ -124,11 +124,14 @@ static inline int64_t slice_limit(const struct slice *s)
  * the last position. SLICE_BY_ID: the list has no time in its order. */
 #define SLICE_BY_ID SIZE_MAX
 size_t slice_fill(struct slice *s, const struct db_rows *rows, size_t at_column, size_t id_column);
+/* One row as JSON, of a list or by itself: whatever of it cannot be read, it is there with the
+ * rest, and says isUnreadable (json_row_begin). */
+typedef int slice_json_fn(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
+    json_t **out, struct err *err);
+int slice_row(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
+    slice_json_fn *json, json_t **out, struct err *err);
 /* The same, and appends each row as JSON to s->rows. json gives an arena-owned object. */
 int slice_take(struct slice *s, struct app *app, struct arena *a, const struct db_rows *rows,
-    size_t at_column, size_t id_column,
-    int (*json)(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
-	json_t **out, struct err *err),
-    struct err *err);
+    size_t at_column, size_t id_column, slice_json_fn *json, struct err *err);
 
 #endif

@@ -25,8 +25,14 @@
  *   ended, so a run that is cut goes on there. The last part gives the event its verdict.
  * - The body of the transaction may run again (deadlock), so it makes everything anew.
  *
+ * - Rows that are often held (records, leads) are locked without waiting for them, so it is known
+ *   whose set is in the way. Of any other row it comes out after the writer's short wait: then each
+ *   set is tried alone, at once, and for some time those of an account that was held then are.
+ *
  * Why: a commit costs most, then the round trips. So both are shared by all who wait. When a batch
  * fails each set is committed alone, so that a bad one harms no other. */
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -427,6 +433,7 @@ static void commit_collect_rest(struct group_commit *c, struct commit_rows *r)
 			    .is_record_new = rec->outcome == RECORD_CREATED,
 			    .is_older = c->is_done[ws - c->sets],
 			    .unsaid = rec->unsaid,
+			    .may_be_there = rec->outcome != RECORD_CREATED,
 			    .source = c->source,
 			    .class = c->class,
 			    .received_us = ws->received_us};
@@ -454,6 +461,21 @@ static int commit_upsert(
 		if (r->records[i].is_refused)
 			item_refuse(c, set, (size_t)(r->record_of[i] - c->sets[set].items), e.msg);
 	}
+	return err_set(err, e.code, "%s", e.msg);
+}
+
+static int commit_capture(
+    struct db *db, struct group_commit *c, struct commit_rows *r, struct err *err)
+{
+	struct err e = ERR_INIT;
+	int rc = c->is_shared ? lead_capture_shared(db, c->a, r->leads, r->nleads, &e)
+			      : lead_capture(db, c->a, r->leads, r->nleads, &e);
+
+	if (rc == 0)
+		return 0;
+	for (size_t i = 0; i < r->nleads; i++)
+		if (r->leads[i].is_in_the_way)
+			c->is_left[r->set_of[r->record_of_lead[i]] - c->sets] = true;
 	return err_set(err, e.code, "%s", e.msg);
 }
 
@@ -551,7 +573,7 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 		return -1;
 	commit_collect_rest(c, &r);
 	commit_collect_effects(c, &r);
-	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
+	if (commit_capture(db, c, &r, err) == -1)
 		return -1;
 	commit_note_corrections(c, &r);
 	if (commit_ask_polls(db, c, err) == -1)
@@ -789,7 +811,11 @@ static void commit_refuse_unreadable(struct group_commit *c)
  * without the sets that were found to be in the way. */
 static int commit_sets(struct group_commit *c, struct db *db, struct err *err)
 {
-	for (size_t left = 0, refused = 0;;) {
+	size_t left = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		left += c->is_left[i];
+	for (size_t refused = 0;;) {
 		size_t now_left = 0;
 
 		if (db_transaction(db, commit_body, c, err) == 0)
@@ -807,20 +833,22 @@ static int commit_sets(struct group_commit *c, struct db *db, struct err *err)
 	}
 }
 
-static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n, bool is_shared);
+/* Which sets of a shared commit are to be tried alone, since others hold a row that they, or nobody
+ * knows which of them, need; NULL where it is not shared. */
+static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n, bool *alone);
 
 /* Away for the first alone as well: then it is for all. */
-static void commit_apart(struct db *db, struct write_set *sets, size_t n, bool is_shared)
+static void commit_apart(struct db *db, struct write_set *sets, size_t n, bool *alone)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0 && sets[0].err.code == ERR_UNAVAILABLE)
 			sets[i].err = sets[0].err;
 		else
-			commit_or_take_apart(db, &sets[i], 1, is_shared);
+			commit_or_take_apart(db, &sets[i], 1, alone == NULL ? NULL : &alone[i]);
 	}
 }
 
-static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n, bool is_shared)
+static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n, bool *alone)
 {
 	struct arena *kept = arena_new();
 	struct group_commit c = {.sets = sets,
@@ -831,13 +859,18 @@ static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n
 	    .kept = kept,
 	    .is_left = arena_zalloc(kept, n * sizeof(bool)),
 	    .refused = arena_array(kept, n, sizeof(const char **)),
-	    .is_shared = is_shared};
+	    .is_shared = alone != NULL};
 	struct err err = ERR_INIT;
-	const bool is_apart = commit_sets(&c, db, &err) == -1 && n > 1 && err.code != ERR_LOCKED;
+	bool is_apart;
 
+	if (alone != NULL)
+		memcpy(c.is_left, alone, n * sizeof(*alone));
+	is_apart = commit_sets(&c, db, &err) == -1 && n > 1 && err.code != ERR_LOCKED;
 	arena_free(c.a);
+	for (size_t i = 0; alone != NULL && err.code == ERR_LOCKED && i < n; i++)
+		alone[i] |= !c.is_left[i];
 	if (is_apart)
-		commit_apart(db, sets, n, is_shared);
+		commit_apart(db, sets, n, alone);
 	for (size_t i = 0; i < n && !is_apart; i++) {
 		sets[i].err = err;
 		if (err.code == ERR_NONE && c.is_left[i])
@@ -849,13 +882,69 @@ static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n
 void write_sets_commit(struct db *db, struct write_set *sets, size_t n)
 {
 	db_set_patience(db, true, 0);
-	commit_or_take_apart(db, sets, n, false);
+	commit_or_take_apart(db, sets, n, NULL);
 	db_set_patience(db, false, 0);
+}
+
+/* Accounts of which others held some row lately: the next ones need not wait to find that out. */
+#define HELD_US (120 * SECOND_US)
+#define HELD_ACCOUNTS 64u
+static struct held_account {
+	struct uuid id;
+	int64_t until_us;
+} held_accounts[HELD_ACCOUNTS];
+
+static bool account_is_held(const struct uuid *id)
+{
+	const int64_t now_us = clock_mono_us();
+
+	for (size_t i = 0; i < HELD_ACCOUNTS; i++)
+		if (held_accounts[i].until_us > now_us && uuid_eq(held_accounts[i].id, *id))
+			return true;
+	return false;
+}
+
+/* In its own place, or in that which is free first. */
+static void account_note_held(const struct uuid *id)
+{
+	struct held_account *at = &held_accounts[0];
+
+	for (size_t i = 0; i < HELD_ACCOUNTS && !uuid_eq(at->id, *id); i++)
+		if (uuid_eq(held_accounts[i].id, *id) || held_accounts[i].until_us < at->until_us)
+			at = &held_accounts[i];
+	*at = (struct held_account){*id, clock_mono_us() + HELD_US};
+}
+
+static void commit_alone(struct db *db, struct write_set *sets, size_t n, const bool *alone)
+{
+	db_set_patience(db, true, DB_AT_ONCE);
+	for (size_t i = 0; i < n; i++) {
+		bool is_locked = false;
+
+		if (!alone[i])
+			continue;
+		sets[i].err = (struct err)ERR_INIT;
+		commit_or_take_apart(db, &sets[i], 1, &is_locked);
+		if (is_locked)
+			account_note_held(&sets[i].account_id);
+	}
+	db_set_patience(db, true, WRITER_LOCK_WAIT_S);
 }
 
 void write_sets_commit_shared(struct db *db, struct write_set *sets, size_t n)
 {
-	commit_or_take_apart(db, sets, n, true);
+	bool *alone = calloc(n + 1, sizeof(*alone));
+	size_t nalone = 0;
+
+	if (alone == NULL)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		nalone += alone[i] = account_is_held(&sets[i].account_id);
+	if (nalone < n)
+		commit_or_take_apart(db, sets, n, alone);
+	if (memchr(alone, true, n) != NULL)
+		commit_alone(db, sets, n, alone);
+	free(alone);
 }
 
 #define HEAVY_BYTES (256u * 1024u)

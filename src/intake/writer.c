@@ -45,7 +45,6 @@
 #define CLIENTS_MAX 512u
 #define BACKLOG 256
 #define ANSWER_WAIT_MS 30000
-#define LOCK_WAIT_S 1   /* all workers wait with it */
 #define GATHER_SETS 16u /* enough for a batch */
 #define GATHER_FROM_PER_SECOND 300.0
 #define GATHER_US 8000
@@ -291,7 +290,7 @@ int intake_writer_main(void *arg, int index)
 		abort();
 	w->app = arg;
 	w->gather = (struct gather){GATHER_FROM_PER_SECOND, .most_us = GATHER_US};
-	db_set_patience(w->app->db, true, LOCK_WAIT_S);
+	db_set_patience(w->app->db, true, WRITER_LOCK_WAIT_S);
 	if (writer_listen(w, &err) == -1) {
 		log_error("writer.start", LOG_ERR(&err));
 		return 1;

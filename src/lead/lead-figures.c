@@ -10,6 +10,7 @@
 #include "html/svg.h"
 #include "lead/lead-internal.h"
 #include "lead/lead-pages.h"
+#include "record/record-pages.h"
 #include "record/record.h"
 
 #define DAYS 30
@@ -51,6 +52,13 @@ static int figures_add_speed(struct req *r, json_t *data, struct err *err)
 	return 0;
 }
 
+/* The address of those that came in that time. */
+static const char *lead_page_span(struct arena *a, int64_t from_us, int64_t before_us)
+{
+	return arena_printf(a, LEADS_PAGE_ADDRESS "?receivedAfter=%s&receivedBefore=%s",
+	    clock_iso_dup(a, from_us), clock_iso_dup(a, before_us));
+}
+
 static void figures_draw(
     struct req *r, json_t *data, const struct lead_day *counted, size_t n, int64_t now_us)
 {
@@ -70,6 +78,8 @@ static void figures_draw(
 		points[i] = (struct svg_point){.label = text,
 		    .axis = text + strlen("2026-"),
 		    .previous = -1,
+		    .href =
+			lead_page_span(r->a, day_us, zone_day_us(zone, now_us, i - (DAYS - 1) + 1)),
 		    .now = i == DAYS - 1 ? "today" : NULL};
 		for (size_t k = 0; k < n; k++)
 			points[i].value += counted[k].day == (size_t)i ? counted[k].leads : 0;

@@ -193,21 +193,41 @@ static bool is_of_leads_table(const struct record_browse *b)
 	return b->extra.n > 0 || b->is_by_received;
 }
 
-static int leads_load_by_status(struct record_browse *b, json_t **leads, struct err *err)
+static struct lead_filter browse_lead_filter(const struct record_browse *b)
 {
 	struct lead_filter f = {.account_id = b->r->actor.account_id,
 	    .provider_type = b->f.provider_type,
 	    .sync_status = b->extra.n > 0 ? b->extra : (struct str){NULL, 0},
 	    .connection_id = b->f.lead_connection,
-	    .search = b->f.search};
+	    .search = b->f.search,
+	    .received_after = b->received.after,
+	    .received_before = b->received.before};
+
+	if (f.sync_status.p == NULL && b->f.lead_status.n > 0)
+		f.sync_status = b->f.lead_status;
+	return f;
+}
+
+static int leads_load_by_status(struct record_browse *b, json_t **leads, struct err *err)
+{
+	struct lead_filter f = browse_lead_filter(b);
+
 	if (lead_list(b->r->app, b->r->a, &f, &b->slice.s, err) == -1)
 		return -1;
 	*leads = b->slice.s.rows;
 	return 0;
 }
 
+/* All that list_of_records can ask for, and that lead_list does not. */
 static bool record_fits_where(const struct record_browse *b, const json_t *record)
 {
+	const int64_t at_us = json_time(record, "updatedAt");
+
+	if (at_us < opt_time_or(b->f.updated_after, INT64_MIN) ||
+	    at_us >= opt_time_or(b->f.updated_before, INT64_MAX))
+		return false;
+	if (b->extra.n > 0 && b->f.lead_status.n > 0 && !str_eq(b->extra, b->f.lead_status))
+		return false;
 	return record_where_fits_json(b->r->a, &b->f, json_object_get(record, "data")) &&
 	       (b->f.source.p == NULL || str_is(b->f.source, json_str(record, "source"))) &&
 	       (uuid_is_nil(b->f.connection) || str_is(str_from(json_str(record, "connectionId")),
@@ -353,6 +373,22 @@ static int lead_list_read(struct req *r, struct record_browse *b, struct err *er
 	return record_browse_read(b);
 }
 
+/* When leads were received is known to their own export alone; what it does not know is refused. */
+static void lead_show_exports(const struct record_browse *b, json_t *data)
+{
+	static const char *const formats[][2] = {{"csv_href", "csv"}, {"ndjson_href", "ndjson"}};
+	struct arena *a = b->r->a;
+	struct lead_filter f = browse_lead_filter(b);
+	bool is_told = b->f.nwhere == 0 && b->f.source.p == NULL && uuid_is_nil(b->f.connection) &&
+		       !b->f.updated_after.is_given && !b->f.updated_before.is_given;
+
+	for (size_t i = 0; record_browse_has_span(b) && i < 2; i++)
+		json_set_str(data, formats[i][0],
+		    !is_told ? NULL
+			     : arena_printf(a, LEADS_PAGE_ADDRESS "/export?format=%s&%s",
+				   formats[i][1], filter_query(a, &list_of_leads, &f)));
+}
+
 static int lead_list_show(struct record_browse *b, json_t *data, struct err *err)
 {
 	struct req *r = b->r;
@@ -383,6 +419,7 @@ static int lead_list_show(struct record_browse *b, json_t *data, struct err *err
 	json_set_bool(data, "has_lead_connections", json_array_size(connections) > 1);
 	json_set(data, "statuses", chrome_choices(r, "status", lead_sync_statuses));
 	json_set_bool(data, "is_leads_alone", b->is_by_received && b->extra.n == 0);
+	lead_show_exports(b, data);
 	if (is_of_leads_table(b)) /* there is no way back by cursor */
 		json_set_str(data, "previous_href", NULL);
 	return 0;
@@ -405,6 +442,7 @@ int lead_page_matching(
 		return err_set(err, ERR_INVALID, "The list that this was sent from cannot be read");
 	b.f.resource_type = STR("lead");
 	b.extra = req_form(r, "status");
+	b.is_by_received = record_browse_has_span(&b);
 	b.slice.s.limit = MATCHING_SLICE;
 	do {
 		if (leads_load(&b, err) == -1)

@@ -9,7 +9,9 @@
 #include "lead/lead-internal.h"
 #include "record/record-search.h"
 
-#define BEHIND " AND received_at <= ? AND (received_at < ? OR id < ?) AND received_at >= ?"
+#define BEHIND                                                                                     \
+	" AND received_at <= ? AND (received_at < ? OR id < ?) AND received_at >= ?"               \
+	" AND received_at < ?"
 #define NEWEST " ORDER BY received_at DESC, id DESC LIMIT ?"
 /* Without being forced the server may read the index from its end down to a deep page's key. */
 #define ALL " FROM leads FORCE INDEX (leads_recent) WHERE account_id = ?"
@@ -50,7 +52,7 @@ DB_STMT(lead_index, SEARCH_LIMITED SEARCHED_COLUMNS
     " AND l.provider_lead_id = r.external_id AND l.record_id = r.id" SEARCHED(
 	"k.record_id") " WHERE r.account_id = ? AND (? IS NULL OR l.sync_status = ?) AND" FITS
 		       " AND l.received_at <= ? AND (l.received_at < ? OR l.id < ?) AND "
-		       "l.received_at >= ?"
+		       "l.received_at >= ? AND l.received_at < ?"
 		       " ORDER BY l.received_at DESC, l.id DESC LIMIT ?");
 DB_STMT(lead_record_payload, "SELECT data FROM records WHERE account_id = ? AND id = ?");
 
@@ -141,7 +143,7 @@ static int found_take(
 		s->s->has_more = true;
 		return 1;
 	}
-	if (lead_stored_json(s->app, s->a, rows, i, &lead, err) == -1)
+	if (slice_row(s->app, s->a, rows, i, lead_stored_json, &lead, err) == -1)
 		return -1;
 	json_array_append(s->s->rows, lead);
 	s->s->last = (struct cursor){
@@ -177,6 +179,7 @@ static size_t behind_values(const struct lead_searching *s, struct db_val *v)
 	v[n++] = db_int(s->at.at);
 	v[n++] = db_uuid(&s->at.id);
 	v[n++] = db_int(opt_time_or(s->f->received_after, INT64_MIN));
+	v[n++] = db_int(opt_time_or(s->f->received_before, INT64_MAX));
 	return n;
 }
 

@@ -14,6 +14,10 @@ DB_STMT_ROWS(leads_by_provider_id,
     "SELECT id FROM leads WHERE account_id = ? AND provider_type = ?"
     " AND provider_lead_id IN (",
     "?", ")");
+DB_STMT_ROWS(leads_lock_at_once,
+    "SELECT 1 FROM leads FORCE INDEX (leads_provider) WHERE account_id = ? AND provider_type = ?"
+    " AND provider_lead_id IN (",
+    "?", ") FOR UPDATE NOWAIT");
 enum { LOCKED_ID, LOCKED_STAGE, LOCKED_REVISION, LOCKED_RELEASED };
 DB_STMT_ROWS(leads_lock,
     "SELECT id, stage, revision, sync_status = '" LEAD_SYNC_DUPLICATE
@@ -48,7 +52,7 @@ DB_STMT_ROWS(leads_by_id,
     "SELECT " LEAD_COLUMNS " FROM leads l FORCE INDEX (PRIMARY) WHERE account_id = ? AND id IN (",
     "?", ")");
 #define LEAD_FILTERS                                                                               \
-	" AND received_at >= ?"                                                                    \
+	" AND received_at >= ? AND received_at < ?"                                                \
 	" AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR form_id = ?)"                     \
 	" AND (? IS NULL OR connection_id = ?)"
 #define NEWEST                                                                                     \
@@ -81,6 +85,7 @@ static const struct filter_row lead_filters[] = {
     {"status", FILTER_WORD, offsetof(struct lead_filter, sync_status), lead_sync_statuses, NULL},
     {"search", FILTER_TEXT, offsetof(struct lead_filter, search), NULL, NULL},
     {"receivedAfter", FILTER_TIME, offsetof(struct lead_filter, received_after), NULL, NULL},
+    {"receivedBefore", FILTER_TIME, offsetof(struct lead_filter, received_before), NULL, NULL},
     {NULL, 0, 0, NULL, NULL}};
 const struct list list_of_leads = {"leads", lead_filters, "receivedAt"};
 
@@ -181,6 +186,52 @@ int lead_capture(
 	if (lead_counts_add_new(db, a, leads, n, err) == -1)
 		return -1;
 	return lead_insert_jobs(db, a, leads, n, err);
+}
+
+static bool capture_is_same_kind(const struct lead_capture *x, const struct lead_capture *y)
+{
+	return uuid_eq(x->account_id, y->account_id) && str_eq(x->provider_type, y->provider_type);
+}
+
+/* Those of the kind of leads[0] that may be there, at most LIMIT_DB_BATCH in a statement. */
+static int capture_lock_kind(
+    struct db *db, struct arena *a, const struct lead_capture *leads, size_t n, struct err *err)
+{
+	struct db_val ids[LIMIT_DB_BATCH];
+	size_t taken = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct db_rows rows;
+
+		if (leads[i].may_be_there && capture_is_same_kind(&leads[0], &leads[i]))
+			ids[taken++] = db_strn(leads[i].provider_lead_id);
+		if (taken == 0 || (taken < LIMIT_DB_BATCH && i + 1 < n))
+			continue;
+		if (db_query_rows(db, a, &leads_lock_at_once,
+			DB_VALS(db_uuid(&leads[0].account_id), db_strn(leads[0].provider_type)),
+			ids, taken, 1, &rows, err) == -1)
+			return -1;
+		taken = 0;
+	}
+	return 0;
+}
+
+int lead_capture_shared(
+    struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool is_done = !leads[i].may_be_there;
+
+		for (size_t k = 0; k < i && !is_done; k++)
+			is_done =
+			    leads[k].may_be_there && capture_is_same_kind(&leads[k], &leads[i]);
+		if (is_done || capture_lock_kind(db, a, leads + i, n - i, err) == 0)
+			continue;
+		for (size_t k = i; k < n; k++)
+			leads[k].is_in_the_way = capture_is_same_kind(&leads[i], &leads[k]);
+		return -1;
+	}
+	return lead_capture(db, a, leads, n, err);
 }
 
 /* With copies of its own, since rows that were read for many jobs go before those do. */
@@ -379,7 +430,7 @@ int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_i
 
 	if (found != 1)
 		return found;
-	if (lead_stored_json(app, a, &rows, 0, out, err) == -1)
+	if (slice_row(app, a, &rows, 0, lead_stored_json, out, err) == -1)
 		return -1;
 	lead_add_timeline(a, *out);
 	return 1;
@@ -408,6 +459,7 @@ int lead_list(
 	v[n++] = db_int(from.at);
 	v[n++] = db_uuid(&from.id);
 	v[n++] = db_int(opt_time_or(f->received_after, INT64_MIN));
+	v[n++] = db_int(opt_time_or(f->received_before, INT64_MAX));
 	v[n++] = db_name(f->provider_type);
 	v[n++] = db_name(f->provider_type);
 	v[n++] = db_strn(f->form_id);

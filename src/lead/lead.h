@@ -42,18 +42,25 @@ struct lead_capture {
 	 * gets what else the lead says. is_older: of what both say the lead has the last word. */
 	bool is_record_new, is_older;
 	struct str unsaid;    /* of the payload, as record_item.unsaid */
+	bool may_be_there;    /* for lead_capture_shared: its record was there */
 	const char *source;   /* how it came: as the record's; "manual" by hand */
 	enum job_class class; /* of its job, and so of its pushes: bulk for what was imported */
 	int64_t received_us;
 	/* set on return: */
 	struct uuid id;
 	bool is_new;
-	bool is_corrected; /* it was there, and has another form now */
+	bool is_corrected;  /* it was there, and has another form now */
+	bool is_in_the_way; /* lead_capture_shared */
 };
 /* Within a transaction: writes the rows that are not there yet, and a lead.process job for each new
  * one. One that is there and has news gets the form that its record tells (lead-correct.c), a new
  * revision, and such a job, which tells its destinations. */
 int lead_capture(
+    struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err);
+/* The same for who works for many: it waits for no lead that others hold. Else ERR_LOCKED, and
+ * leads that are in the way say so. Those of a record that was just made have no row to be held;
+ * all others say may_be_there. */
+int lead_capture_shared(
     struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err);
 
 /* Within a transaction: the lead with that id of its provider goes, and with it all that others
@@ -109,7 +116,7 @@ struct lead_filter {
 	struct uuid account_id;
 	struct uuid connection_id; /* its source, nil: any */
 	struct str provider_type, form_id, sync_status, search;
-	struct opt_time received_after;
+	struct opt_time received_after, received_before; /* the first counts, the last does not */
 };
 extern const struct list list_of_leads;
 /* Newest first, by the time they were received. */

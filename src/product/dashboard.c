@@ -348,7 +348,7 @@ int product_page_dashboard(struct req *r)
 	json_set(data, "attention", json_incref(attention));
 	json_set_bool(data, "has_attention", json_array_size(attention) > 0);
 	if ((sees_leads && (dashboard_add_today(r, data, DASHBOARD_LEADS, "Leads today",
-				"/admin/leads", "updatedAfter", &err) == -1 ||
+				"/admin/leads", "receivedAfter", &err) == -1 ||
 			       dashboard_add_latest_leads(r, data, &err) == -1)) ||
 	    (sees_events && (dashboard_add_today(r, data, DASHBOARD_EVENTS, "Events today",
 				 "/admin/events", "from", &err) == -1 ||

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/csv.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/path.h"
 #include "record/record-paths.h"
@@ -39,13 +40,25 @@ static int export_send_piece(struct record_exporting *x, size_t least, struct er
 	return x->is_gone;
 }
 
+/* One that cannot be read stands there with the rest of it. */
+static json_t *export_data(const struct record_row *row, struct err *err)
+{
+	json_t *data;
+
+	json_row_begin();
+	data = json_parse_stored(row->a, row->data, err);
+	(void)json_row_end();
+	return data;
+}
+
 /* ---- NDJSON -------------------------------------------------------------------------------- */
 
 static int export_add_ndjson(void *arg, const struct record_row *row, struct err *err)
 {
 	struct record_exporting *x = arg;
 
-	record_json_write(x->out, row);
+	if (record_json_write(x->out, row) == -1)
+		log_warn("record.unreadable", LOG_S("record", uuid_dup(row->a, row->id)));
 	buf_chr(x->out, '\n');
 	return export_send_piece(x, PIECE, err);
 }
@@ -89,7 +102,7 @@ static int export_add_csv(void *arg, const struct record_row *row, struct err *e
 	    .a = row->a,
 	    .cells = arena_array(row->a, n + 1, sizeof(json_t *)),
 	    .rest = json_own(row->a, json_object())};
-	json_t *data = json_parse_stored(row->a, row->data, err);
+	json_t *data = export_data(row, err);
 
 	if (data == NULL)
 		return err_prefix(err, "stored record");
@@ -145,7 +158,7 @@ static int export_note_column(void *arg, struct str path, json_t *value)
 
 static int export_note_columns(void *arg, const struct record_row *row, struct err *err)
 {
-	json_t *data = json_parse_stored(row->a, row->data, err);
+	json_t *data = export_data(row, err);
 
 	if (data == NULL)
 		return err_prefix(err, "stored record");

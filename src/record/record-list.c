@@ -75,9 +75,14 @@ static int list_row_json(struct arena *a, const struct db_rows *rows, size_t i, 
     json_t **out, struct err *err)
 {
 	struct record_row row;
+	bool is_unreadable;
 
 	record_row_read(a, rows, i, &row);
+	json_row_begin();
 	*out = record_json(&row, is_written, err);
+	is_unreadable = json_row_end();
+	if (*out != NULL && is_unreadable)
+		json_set_bool(*out, "isUnreadable", true);
 	return *out == NULL ? -1 : 0;
 }
 

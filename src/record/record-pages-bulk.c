@@ -441,7 +441,7 @@ int record_page_bulk(struct req *r)
 	struct records_picked picked;
 	struct err err = ERR_INIT;
 
-	if (!record_browse_of_form(r, &b))
+	if (!record_browse_of_form(r, &b) || record_browse_has_span(&b))
 		return res_problem(r, 400,
 		    "The list that this was sent from cannot be read. Open the records and choose "
 		    "again");

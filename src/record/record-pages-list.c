@@ -20,6 +20,12 @@
 
 static const struct str nothing;
 
+static const struct filter_row received_filters[] = {
+    {"receivedAfter", FILTER_TIME, offsetof(struct received_span, after), NULL, NULL},
+    {"receivedBefore", FILTER_TIME, offsetof(struct received_span, before), NULL, NULL},
+    {NULL, 0, 0, NULL, NULL}};
+static const struct list list_of_received = {"received", received_filters, NULL};
+
 /* ---- the address --------------------------------------------------------------------------- */
 
 /* Parameters of the list, without its position: what forms carry along and links spell out. */
@@ -35,6 +41,12 @@ static void pairs_add(json_t *pairs, const char *name, struct str value)
 	json_array_append_new(pairs, o);
 }
 
+/* One that is looked up by another status of its own, or by when they came, has no other order. */
+static bool browse_implies_received(const struct record_browse *b)
+{
+	return b->extra.n > 0 || record_browse_has_span(b);
+}
+
 static json_t *browse_pairs(const struct record_browse *b)
 {
 	struct arena *a = b->r->a;
@@ -47,7 +59,10 @@ static json_t *browse_pairs(const struct record_browse *b)
 			pairs_add(pairs, filter.v[i].name.p, filter.v[i].value); /* ends with NUL */
 	if (b->extra_name.p != NULL)
 		pairs_add(pairs, b->extra_name.p, b->extra); /* a literal */
-	if (b->is_by_received && (b->is_ascending || b->extra.n == 0))
+	filter = filter_pairs(a, &list_of_received, &b->received);
+	for (size_t i = 0; i < filter.n; i++)
+		pairs_add(pairs, filter.v[i].name.p, filter.v[i].value);
+	if (b->is_by_received && (b->is_ascending || !browse_implies_received(b)))
 		pairs_add(pairs, "sort", b->is_ascending ? STR("receivedAt") : STR("-receivedAt"));
 	else if (b->is_ascending)
 		pairs_add(pairs, "sort", STR("updatedAt"));
@@ -225,12 +240,12 @@ static int64_t browse_page_rows(const struct record_browse *b)
 	return rows < RECORD_PAGE_ROWS ? (int64_t)rows : RECORD_PAGE_ROWS;
 }
 
-/* One that is looked up by another status of its own has no other order; a search goes from the
- * newest on. */
+/* A search goes from the newest on. */
 static void browse_read_received(struct record_browse *b, struct str sort)
 {
-	b->is_by_received = b->has_received && (b->extra.n > 0 || str_is(sort, "receivedAt") ||
-						   str_is(sort, "-receivedAt"));
+	b->is_by_received =
+	    b->has_received && (browse_implies_received(b) || str_is(sort, "receivedAt") ||
+				   str_is(sort, "-receivedAt"));
 	if (b->is_by_received)
 		b->is_ascending = str_is(sort, "receivedAt") && b->f.search.n == 0;
 }
@@ -242,6 +257,7 @@ static void browse_read_list(struct record_browse *b, const struct http_pairs *f
 	struct str sort = http_pairs_get(from, "sort"), view = http_pairs_get(from, "view");
 
 	browse_overlay(b, from);
+	filter_read(b->r, &list_of_received, from, &b->received);
 	browse_read_columns(b, from);
 	b->view = view.n > 0 ? view : nothing;
 	if (sort.n > 0)
@@ -290,9 +306,10 @@ static bool browse_read_position(struct record_browse *b)
 {
 	struct list own = list_of_records;
 
-	own.name =
-	    arena_printf(b->r->a, "%s%s %zu:%.*s", b->address, b->is_by_received ? " received" : "",
-		b->extra.n, (int)b->extra.n, b->extra.n > 0 ? b->extra.p : "");
+	own.name = arena_printf(b->r->a, "%s%s %zu:%.*s %s", b->address,
+	    b->is_by_received ? " received" : "", b->extra.n, (int)b->extra.n,
+	    b->extra.n > 0 ? b->extra.p : "",
+	    filter_query(b->r->a, &list_of_received, &b->received));
 	b->slice.s.is_ascending = b->is_ascending;
 	return slice_place(b->r, &own, &b->f, browse_page_rows(b), &b->slice.s);
 }
@@ -422,7 +439,7 @@ static int list_show_count(const struct record_browse *b, json_t *data, struct e
 	int64_t rows = (int64_t)json_array_size(b->slice.s.rows), total = -1;
 	bool is_first = !b->slice.s.has_cursor;
 
-	if ((b->extra_name.p == NULL || b->extra.n == 0) &&
+	if (!record_browse_has_span(b) && (b->extra_name.p == NULL || b->extra.n == 0) &&
 	    record_count(b->r->app, b->r->a, &b->f, &total, err) == -1)
 		return -1;
 	if (total < 0 && is_first && !b->slice.s.has_more)
@@ -447,7 +464,7 @@ static void list_show_hidden(const struct record_browse *b, json_t *data)
 		searching.f.lead_connection = (struct uuid){{0}};
 	else
 		searching.f.connection = (struct uuid){{0}};
-	if (b->extra.n > 0 && !b->is_ascending) /* its order came with the status */
+	if (browse_implies_received(b) && !b->is_ascending) /* its order came with that */
 		searching.is_by_received = false;
 	choosing.columns = NULL;
 	choosing.is_ascending = choosing.is_by_received = false;
@@ -547,6 +564,18 @@ static void list_show_chips(const struct record_browse *b, json_t *data)
 		json_set_bool(chips_add(chips, &without, "Updated before",
 				  time_query_text(b->r->a, b->f.updated_before)),
 		    "is_time", true);
+	without = *b;
+	without.received.after = (struct opt_time){0};
+	if (b->received.after.is_given)
+		json_set_bool(chips_add(chips, &without, "Received since",
+				  time_query_text(b->r->a, b->received.after)),
+		    "is_time", true);
+	without = *b;
+	without.received.before = (struct opt_time){0};
+	if (b->received.before.is_given)
+		json_set_bool(chips_add(chips, &without, "Received before",
+				  time_query_text(b->r->a, b->received.before)),
+		    "is_time", true);
 	json_set_bool(data, "has_chips", json_array_size(chips) > 0);
 	json_set(data, "chips", chips);
 }
@@ -585,7 +614,7 @@ static json_t *order_of(const struct record_browse *b, bool is_by_received)
 
 static void list_show_sort(const struct record_browse *b, json_t *data)
 {
-	if (b->extra.n == 0)
+	if (!browse_implies_received(b))
 		json_set(data, "updated_order", order_of(b, false));
 	if (b->has_received && !(b->is_by_received && b->f.search.n > 0))
 		json_set(data, "received_order", order_of(b, true));
@@ -606,10 +635,11 @@ static void list_show_clear(const struct record_browse *b, json_t *data)
 		filter.copies = nothing;
 	json_set_str(data, "clear_href", record_browse_link(&all));
 	json_set_bool(data, "is_filtered",
-	    b->extra.n > 0 || filter_pairs(b->r->a, &list_of_records, &filter).n > 0);
+	    browse_implies_received(b) || filter_pairs(b->r->a, &list_of_records, &filter).n > 0);
 	filter.search = nothing;
 	json_set_int(data, "filter_count",
-	    (b->extra.n > 0) + (json_int_t)filter_pairs(b->r->a, &list_of_records, &filter).n);
+	    (b->extra.n > 0) + (json_int_t)filter_pairs(b->r->a, &list_of_records, &filter).n +
+		(json_int_t)filter_pairs(b->r->a, &list_of_received, &b->received).n);
 }
 
 int record_browse_show(struct record_browse *b, json_t *data, struct err *err)

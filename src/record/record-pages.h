@@ -18,15 +18,25 @@ struct record_browse {
 	struct record_filter f;
 	bool is_ascending;                 /* oldest first */
 	bool has_received, is_by_received; /* the page knows that order too; it is in it */
-	json_t *columns;                   /* paths chosen in the address; NULL: none */
-	json_t *view_columns;              /* what the page's own view chooses; NULL: none */
-	struct str view;                   /* id of the view that the address was opened from */
-	struct str extra_name, extra;      /* the page's own parameter: a lead's delivery status */
-	struct record_slice slice;         /* the position, and the rows there */
-	bool is_back;                      /* the slice before the cursor */
+	/* Of leads, when they were received: the first counts, the last does not. It implies that
+	 * order; only a page that has it knows it. */
+	struct received_span {
+		struct uuid account_id;
+		struct opt_time after, before;
+	} received;
+	json_t *columns;              /* paths chosen in the address; NULL: none */
+	json_t *view_columns;         /* what the page's own view chooses; NULL: none */
+	struct str view;              /* id of the view that the address was opened from */
+	struct str extra_name, extra; /* the page's own parameter: a lead's delivery status */
+	struct record_slice slice;    /* the position, and the rows there */
+	bool is_back;                 /* the slice before the cursor */
 	const char
 	    *wrong; /* a sentence without a full stop: the filter is none, nothing is listed */
 };
+static inline bool record_browse_has_span(const struct record_browse *b)
+{
+	return b->received.after.is_given || b->received.before.is_given;
+}
 /* Reads the query string over what b has. 1 go on, 0 answered (a redirect). */
 int record_browse_read(struct record_browse *b);
 /* The list that a form was sent from, by its field "query"; false when that is none. */

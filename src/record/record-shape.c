@@ -61,21 +61,27 @@ static void shape_write_id(struct buf *b, struct arena *a, const char *key, stru
 		buf_printf(b, ",\"%s\":\"%s\"", key, uuid_dup(a, id));
 }
 
-void record_json_write(struct buf *b, const struct record_row *row)
+int record_json_write(struct buf *b, const struct record_row *row)
 {
+	const bool is_readable = json_is_whole(row->data);
+
 	buf_printf(b, "{\"id\":\"%s\"", uuid_dup(row->a, row->id));
 	shape_write_text(b, "providerType", row->provider_type);
 	shape_write_text(b, "resourceType", row->resource_type);
 	shape_write_text(b, "externalId", row->external_id);
 	shape_write_text(b, "source", row->source);
 	buf_str(b, ",\"data\":");
-	buf_add(b, row->data.p, row->data.n);
+	if (is_readable)
+		buf_add(b, row->data.p, row->data.n);
+	else
+		buf_str(b, "{},\"isUnreadable\":true");
 	shape_write_time(b, "firstSeenAt", row->first_seen_us);
 	shape_write_time(b, "updatedAt", row->updated_us);
 	shape_write_time(b, "providerUpdatedAt", row->provider_updated_us);
 	shape_write_id(b, row->a, "connectionId", row->connection_id);
 	shape_write_id(b, row->a, "leadId", row->lead_id);
 	buf_chr(b, '}');
+	return is_readable ? 0 : -1;
 }
 
 /* ---- CSV ----------------------------------------------------------------------------------- */

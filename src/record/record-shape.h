@@ -20,8 +20,9 @@ struct record_row {
 /* The API's object, owned by the row's arena; NULL when the stored payload is no JSON. With
  * is_written its data are json_verbatim: for who only writes it. */
 json_t *record_json(const struct record_row *row, bool is_written, struct err *err);
-/* The same as compact text, with the payload as it is stored. */
-void record_json_write(struct buf *b, const struct record_row *row);
+/* The same as compact text, with the payload as it is stored; -1 where a look shows that it is no
+ * JSON: then without it. */
+int record_json_write(struct buf *b, const struct record_row *row);
 
 /* The members that are columns of CSV, up to NULL. */
 extern const char *const record_csv_names[];

@@ -26,7 +26,9 @@ int record_titles(struct app *app, struct arena *a, const struct uuid *account_i
 		json_t *record, *o = json_object();
 
 		record_row_read(a, &rows, i, &row);
+		json_row_begin();
 		record = record_json(&row, false, err);
+		(void)json_row_end();
 		if (record == NULL) {
 			json_decref(o);
 			return -1;

@@ -7,6 +7,8 @@
 #include "html/chrome.h"
 #include "record/record-pages.h"
 
+#define VIEW_WITHOUT_SPAN                                                                          \
+	"A view keeps no time of receipt, which would soon be past: take that filter away first"
 #define VIEW_TABS 8 /* beside each other; more are in a menu */
 
 /* ---- a view and the list that it opens ----------------------------------------------------- */
@@ -212,6 +214,8 @@ int view_page_create(struct req *r)
 
 	if (!record_browse_of_form(r, &b))
 		return res_problem(r, 400, "The list to save is not one");
+	if (record_browse_has_span(&b))
+		return res_problem(r, 422, VIEW_WITHOUT_SPAN);
 	view_go_home(&b);
 	if (req_form(r, "own").n > 0)
 		v.owner = r->actor.user_id;
@@ -280,6 +284,8 @@ int view_page_change(struct req *r)
 		act = VIEW_DELETE;
 		b.view = (struct str){NULL, 0};
 	} else if (str_is(action, "save")) {
+		if (record_browse_has_span(&b))
+			return res_problem(r, 422, VIEW_WITHOUT_SPAN);
 		view_take_list(&v, &b);
 	} else if (!view_read_name(r, &v)) {
 		return view_back_to_list(r, &v, &b);

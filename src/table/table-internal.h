@@ -84,6 +84,7 @@ struct table_row {
 	struct str text; /* as it is stored */
 	json_t *data;    /* by the columns' numbers */
 	int64_t created_us, updated_us;
+	bool is_unreadable; /* data are shown as none */
 };
 #define TABLE_ROW_COLUMNS "r.id, r.external_key, r.data, r.created_at, r.updated_at"
 enum {

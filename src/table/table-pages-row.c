@@ -101,6 +101,7 @@ static int row_form(struct req *r, const struct table *t, const struct table_row
 	json_set_bool(data, "is_there", row != NULL);
 	if (row != NULL) {
 		json_set_time(data, "row_created", row->created_us);
+		json_set_bool(data, "isUnreadable", row->is_unreadable);
 		json_set_time(data, "row_updated", row->updated_us);
 	}
 	if (wrong != NULL)

@@ -14,7 +14,9 @@ int table_row_read(
 	    .text = db_get_str(rows, i, TABLE_ROW_DATA),
 	    .created_us = db_get_int(rows, i, TABLE_ROW_CREATED),
 	    .updated_us = db_get_int(rows, i, TABLE_ROW_UPDATED)};
+	json_row_begin();
 	out->data = json_parse_stored(a, out->text, err);
+	out->is_unreadable = json_row_end();
 	return out->data == NULL ? err_prefix(err, "a table's row") : 0;
 }
 
@@ -110,6 +112,8 @@ json_t *table_row_json(struct arena *a, const struct table *t, const struct tabl
 	if (row->key.p != NULL)
 		json_set_strn(o, "externalKey", row->key);
 	json_set(o, "data", data);
+	if (row->is_unreadable)
+		json_set_bool(o, "isUnreadable", true);
 	json_set_time(o, "createdAt", row->created_us);
 	json_set_time(o, "updatedAt", row->updated_us);
 	return o;

@@ -34,9 +34,22 @@ DB_STMT(table_change, "UPDATE user_tables SET slug = ?, name = ?, shape = ?, pen
 DB_STMT(table_remove_row, "DELETE FROM user_tables WHERE account_id = ? AND id = ?");
 DB_STMT(table_remove_counts, "DELETE FROM table_counts WHERE account_id = ? AND table_id = ?");
 
+static int table_read_shapes(
+    struct arena *a, const struct db_rows *rows, size_t i, struct table *out, struct err *err)
+{
+	if (table_shape_parse(a, db_get_str(rows, i, TABLE_SHAPE), &out->shape, NULL, err) == -1)
+		return -1;
+	if (db_is_null(rows, i, TABLE_PENDING))
+		return 0;
+	return table_shape_parse(
+	    a, db_get_str(rows, i, TABLE_PENDING), &out->pending, &out->refused, err);
+}
+
 static int table_read_row(
     struct arena *a, const struct db_rows *rows, size_t i, struct table *out, struct err *err)
 {
+	int rc;
+
 	*out = (struct table){.id = db_get_uuid(rows, i, TABLE_ID),
 	    .account_id = db_get_uuid(rows, i, TABLE_ACCOUNT),
 	    .slug = db_get_str(rows, i, TABLE_SLUG),
@@ -44,16 +57,12 @@ static int table_read_row(
 	    .created_us = db_get_int(rows, i, TABLE_CREATED),
 	    .updated_us = db_get_int(rows, i, TABLE_UPDATED),
 	    .rows = -1};
-	if (table_shape_parse(a, db_get_str(rows, i, TABLE_SHAPE), &out->shape, NULL, err) == -1)
-		return -1;
-	if (db_is_null(rows, i, TABLE_PENDING))
-		return 0;
-	if (table_shape_parse(
-		a, db_get_str(rows, i, TABLE_PENDING), &out->pending, &out->refused, err) == -1)
-		return -1;
+	json_row_begin();
+	rc = table_read_shapes(a, rows, i, out, err);
+	out->is_unreadable = json_row_end();
 	if (out->refused != NULL)
 		out->pending = (struct table_shape){.n = 0};
-	return 0;
+	return rc;
 }
 
 static int table_of(
@@ -252,6 +261,8 @@ json_t *table_json(struct arena *a, const struct table *t)
 	json_set(o, "removedColumns", removed);
 	if (t->rows >= 0)
 		json_set_int(o, "rowCount", t->rows);
+	if (t->is_unreadable)
+		json_set_bool(o, "isUnreadable", true);
 	json_set_bool(o, "isChanging", is_building);
 	json_set_str(o, "lastChangeRefused", t->refused);
 	json_set_time(o, "createdAt", t->created_us);

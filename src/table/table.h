@@ -37,7 +37,8 @@ struct table {
 	struct table_shape pending; /* being tried on the rows that are there; no columns: none */
 	const char *refused;        /* why the last one that was tried was not taken; NULL */
 	int64_t created_us, updated_us;
-	int64_t rows; /* -1 where it was not asked for */
+	int64_t rows;       /* -1 where it was not asked for */
+	bool is_unreadable; /* shape is shown as none */
 };
 /* The column of that name, NULL when there is none; removed ones are not found. */
 const struct table_column *table_column_find(const struct table *t, struct str name);

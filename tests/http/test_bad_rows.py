@@ -2,7 +2,9 @@
 """What is stored can be read again, however deep or long it has become; and a row that cannot be read stops nobody."""
 # The usual build alone: volumes.
 
-from harness import Browser, equal, here, run, test, wait_until
+import json
+
+from harness import Browser, equal, has, here, run, test, wait_until
 from tenant import CustomWebhook, Tenant, row_id, unique
 
 DEEP = 62   # the levels of a payload that is still taken, its own object among them
@@ -123,6 +125,55 @@ def _():
     equal([t.rows(x) for x in ("flows", "flow_triggers", "leads", "records", "user_tables", "mappings", "connections")], [0] * 7)
     hook_of(other)({"id": "1"})
     equal(len(other.records()), 1)
+
+
+@test("each list and each page shows a row that cannot be read, and says so; exports have the others")
+def _():
+    t, b = Tenant(), Browser(here())
+    hook, (destination, _place) = hook_of(t), t.crm()
+    lead = t.new_lead()["id"]
+    hook({"id": "bad", "x": 1})
+    t.wait_idle()
+    for path, body in (("/tables", {"name": "Towns", "slug": "towns", "columns": [{"name": "a", "type": "string"}]}),
+                       ("/tables/towns/rows", {"data": {"a": "x"}})):
+        equal(t.api("POST", path, body).status, 201)
+    record = record_of(hook)["id"]
+    row = t.get("/tables/towns/rows")["data"][0]["id"]
+    audit = t.get("/audit")["data"][0]["id"]
+    broken(t, "leads", "lead")
+    broken(t, "records", "data")
+    broken(t, "table_rows", "data")
+    broken(t, "connections", "settings")
+    broken(t, "audit_log", "details")
+    b.sign_in(t.account.email, t.account.password)
+
+    def says(path, page):
+        answer = t.api("GET", path)
+        equal((path, answer.status), (path, 200), answer)
+        value = answer.json()
+        rows = value["data"] if "nextCursor" in value else [value]
+        equal((path, True in {x.get("isUnreadable") for x in rows}), (path, True))
+        answer = b.get(page)
+        equal((page, answer.status), (page, 200))
+        has(answer.text, "cannot be read")
+    says("/leads", "/admin/leads")
+    says("/leads", "/admin/leads?sort=receivedAt")
+    says("/leads/" + lead, "/admin/leads/" + lead)
+    says("/records", "/admin/records")
+    says("/records/" + record, "/admin/records/" + record)
+    says("/connections", "/admin/connections")
+    says("/connections/" + destination, "/admin/connections/" + destination)
+    says("/tables/towns/rows", "/admin/tables/towns")
+    says("/tables/towns/rows/" + row, "/admin/tables/towns/rows/" + row)
+    says("/audit", "/admin/settings/audit")
+    equal(b.get("/admin/settings/audit/" + audit).status, 200)
+    for path in ("/records/export", "/records/export?format=csv", "/leads/export", "/leads/export?format=ndjson"):
+        answer = t.api("GET", path)
+        equal((path, answer.status), (path, 200))
+    lines = [json.loads(x) for x in t.api("GET", "/records/export?format=ndjson").text.splitlines()]
+    equal({x.get("isUnreadable") for x in lines}, {True})
+    broken(t, "user_tables", "shape")
+    says("/tables", "/admin/tables")
 
 
 @test("a flow and a connection that cannot be read go by their pages as well")

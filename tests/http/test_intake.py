@@ -752,32 +752,53 @@ def _():
         equal({x["stage"] for x in t.leads()}, {"ready"})
 
 
+def held_up(where, hold_of, other_of):
+    """While somebody holds the rows: hold_of() waits, 60 of other_of(i) do not, and it goes through once they are free."""
+    with subprocess.Popen(["mariadb", "--no-defaults", "--socket=%s/run/mariadb.sock" % here().state, "--user=root", "connect"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        holder.stdin.write("START TRANSACTION; SELECT 'held' FROM %s FOR UPDATE;\n" % where)
+        holder.stdin.flush()
+        wait_until(lambda: here().sql("SELECT COUNT(*) FROM information_schema.innodb_trx"
+                                      " WHERE trx_rows_locked > 0")[0][0] != "0", 20, "the hold")
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            waiting = pool.submit(hold_of)
+            answers = list(pool.map(other_of, range(100, 160)))
+            equal({a.status for a in answers}, {200})
+            true(not waiting.done(), "what is held waits")
+            holder.stdin.write("COMMIT;\n")
+            holder.stdin.flush()
+            waiting.result(60)
+        holder.stdin.close()
+
+
 @test("a record that somebody holds holds up no other webhook, and gets what is its own when it is free")
 def _():
     held, other = Tenant(), Tenant()
     hubs = {t: HubSpot(t) for t in (held, other)}
     for t, hub in hubs.items():
         hub.send(hub.change(7, "city", "Bonn"))
-    base = here().state
-    with subprocess.Popen(["mariadb", "--no-defaults", "--socket=%s/run/mariadb.sock" % base, "--user=root", "connect"],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        holder.stdin.write("START TRANSACTION; SELECT 'held' FROM records WHERE account_id = %s FOR UPDATE;\n"
-                           % row_id(held.id))
-        holder.stdin.flush()
-        wait_until(lambda: here().sql("SELECT COUNT(*) FROM information_schema.innodb_trx")[0][0] != "0", 20, "the hold")
-        with concurrent.futures.ThreadPoolExecutor(20) as pool:
-            waiting = pool.submit(lambda: hubs[held].send(hubs[held].change(7, "city", "Trier")))
-            answers = list(pool.map(lambda i: hubs[other].send(hubs[other].change(i, "city", "Ulm")),
-                                    range(100, 160)))
-            equal({a.status for a in answers}, {200})
-            equal(other.rows("records"), 61)
-            true(not waiting.done(), "what is held waits")
-            holder.stdin.write("COMMIT;\n")
-            holder.stdin.flush()
-            waiting.result(60)
-        holder.stdin.close()
+    held_up("records WHERE account_id = %s" % row_id(held.id),
+            lambda: hubs[held].send(hubs[held].change(7, "city", "Trier")),
+            lambda i: hubs[other].send(hubs[other].change(i, "city", "Ulm")))
+    equal(other.rows("records"), 61)
     [record] = held.records()
     equal(record["data"]["properties"]["city"], "Trier")
+
+
+@test("a lead that somebody holds does neither; it is corrected when it is free")
+def _():
+    held, other = Tenant(), Tenant()
+    hooks = {t: CustomWebhook(t, leadFields={"email": "mail"}) for t in (held, other)}
+    for t, hook in hooks.items():
+        hook({"id": "7", "mail": "first@example.com"})
+        t.wait_idle()
+
+    def send(i):
+        return other.product.post(hooks[other].path, json.dumps({"id": str(i), "mail": "a%d@example.com" % i}).encode(),
+                                  {"Content-Type": "application/json", "X-Webhook-Token": hooks[other].token})
+    held_up("leads WHERE account_id = %s" % row_id(held.id), lambda: hooks[held]({"id": "7", "mail": "second@example.com"}), send)
+    equal(other.rows("leads"), 61)
+    wait_until(lambda: [x["email"] for x in held.leads()] == ["second@example.com"], what="the correction")
 
 
 @test("a connection that somebody holds holds up none of its webhooks; its use is noted when it is free")

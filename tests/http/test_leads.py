@@ -305,7 +305,9 @@ def _():
                        ("search=555014", {two["id"]}), ("search=%25", set()), ("search=_", set()), ("search=%5C", set()),
                        ("search=nobody", set()), ("formId=form-a&search=findme", {one["id"]}),
                        ("formId=form-b&search=findme", set()), ("providerType=manual&receivedAfter=2026-01-01T12:00:00Z", {two["id"]}),
-                       ("providerType=manual&receivedAfter=2099-01-01T00:00:00Z", set()), ("unknown=1&formId=form-a", {one["id"]})):
+                       ("providerType=manual&receivedAfter=2099-01-01T00:00:00Z", set()),
+                       ("providerType=manual&receivedBefore=2099-01-01T00:00:00Z&search=findme", {one["id"]}),
+                       ("providerType=manual&receivedBefore=2026-01-01T00:00:00Z", set()), ("unknown=1&formId=form-a", {one["id"]})):
         got = {x["id"] for x in t.get("/leads?" + query)["data"]}
         if ids is None:
             equal(len(got), 1, query)

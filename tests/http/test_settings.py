@@ -110,6 +110,22 @@ def recounted(made):
         "WHERE", "WHERE account_id = %s AND" % row_id(made.id)))
 
 
+def listed(made, b, query):
+    """How many leads the list has that an address leads to: in API, export and on the pages, which agree."""
+    rows = [len(made.api("GET", "/leads?limit=200&" + query).json()["data"]),
+            len(made.api("GET", "/leads/export?format=ndjson&" + query).text.splitlines()),
+            len(b.get("/admin/leads/export?format=ndjson&" + query).text.splitlines()), 0]
+    for page in range(1, 9):
+        answer = b.get("/admin/leads?page=%d&%s" % (page, query))
+        if answer.status != 200:
+            break
+        rows[-1] += answer.text.count('class="c-name"><a href="/admin/leads/')
+        if 'rel="next"' not in answer.text:
+            break
+    equal(len(set(rows)), 1, rows)
+    return rows[0]
+
+
 # ---- time ----------------------------------------------------------------------------------------
 @test("times are shown in the account's zone, or a person's own, and its days are the account's")
 def _():
@@ -134,8 +150,13 @@ def _():
         wanted = collections.Counter(datetime.datetime.fromtimestamp(now - i * 3600 - 1800, zoneinfo.ZoneInfo(zone))
                                      .date().isoformat() for i in range(48))
         text = b.get("/admin/leads").text
-        found = {d: int(n) for d, n in re.findall(r"<tr><td>(\d{4}-\d\d-\d\d)</td><td class=\"num\">(\d+)</td></tr>", text)}
+        bars = re.findall(r'<tr><td><a href="/admin/leads\?([^"]+)">(\d{4}-\d\d-\d\d)</a></td><td class="num">(\d+)</td></tr>', text)
+        found = {day: int(n) for _, day, n in bars}
         equal(({d: n for d, n in found.items() if n}, len(found)), (dict(wanted), 30), zone)
+        for query, day, n in bars[-4:]:
+            equal((zone, day, listed(made, b, html.unescape(query))), (zone, day, int(n)))
+        [query] = set(re.findall(r'"/admin/leads\?(receivedAfter=[^"]+)"', html.unescape(b.get("/admin/dashboard").text)))
+        equal(listed(made, b, html.unescape(query)), today)
         has(text, "48 leads")
     equal(flashed(b, send(b, "/profile", name="Zoë", email=made.email, zone="Europe/Berlin")), "Saved.")
     text = b.get("/admin/dashboard").text

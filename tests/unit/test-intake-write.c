@@ -294,6 +294,7 @@ struct holding {
 	struct write_set *sets;
 	size_t n;
 	struct db *writers;
+	const struct db_stmt *hold; /* NULL: its records */
 };
 
 /* Holds the account's records, and has the sets committed by another connection meanwhile. */
@@ -302,7 +303,8 @@ static int hold_and_commit(struct db *db, void *arg, struct err *err)
 	struct holding *h = arg;
 
 	DB_STMT(hold, "UPDATE records SET source = source WHERE account_id = ?");
-	if (db_exec(db, &hold, DB_VALS(db_uuid(&h->account)), NULL, err) == -1)
+	if (db_exec(db, h->hold != NULL ? h->hold : &hold, DB_VALS(db_uuid(&h->account)), NULL,
+		err) == -1)
 		return -1;
 	write_sets_commit_shared(h->writers, h->sets, h->n);
 	return 0;
@@ -331,7 +333,7 @@ static void neighbours_of_what_is_held(void)
 		sets[i] = intake_set(account, uuid_new());
 		intake_give(&sets[i], &items[i], 1);
 	}
-	struct holding h = {account, sets, N, writers};
+	struct holding h = {account, sets, N, writers, NULL};
 
 	OK(db_transaction(db, hold_and_commit, &h, &err), &err);
 	CHECK(all_well(sets, N));
@@ -359,7 +361,7 @@ static void held_records(void)
 	write_sets_commit_shared(writers, sets, N);
 	CHECK(all_well(sets, N));
 	one_each(sets, items, accounts, N, "{\"a\":2}");
-	struct holding h = {accounts[HELD], sets, N, writers};
+	struct holding h = {accounts[HELD], sets, N, writers, NULL};
 
 	OK(db_transaction(db, hold_and_commit, &h, &err), &err);
 	for (size_t i = 0; i < N; i++) {
@@ -375,6 +377,60 @@ static void held_records(void)
 	write_sets_commit(db, &sets[HELD], 1);
 	CHECK(all_well(&sets[HELD], 1));
 	CHECK(COUNT_IN(db, "events", accounts[HELD]) == 2);
+	db_free(writers);
+}
+
+/* A row of each table that a commit may wait for. The first webhook of an account made them all;
+ * the second is for the same lead, as another event and with news. */
+static void held_elsewhere(void)
+{
+	enum { N = 5, HELD = 2 };
+	DB_STMT(leads, "UPDATE leads SET source = source WHERE account_id = ?");
+	DB_STMT(keys, "UPDATE event_keys SET event_id = event_id WHERE account_id = ?");
+	DB_STMT(queue, "UPDATE record_search_queue SET record_id = record_id"
+		       " WHERE account_id = ?");
+	DB_STMT(jobs, "UPDATE jobs SET state = state WHERE account_id = ?");
+	static const struct db_stmt *const held[] = {&leads, &keys, &queue, &jobs};
+	struct db *db = test_db(), *writers;
+	struct write_item items[N];
+	struct write_set sets[N];
+
+	if (db == NULL)
+		return;
+	writers = db_new(test_db_config());
+	for (size_t k = 0; k < COUNT(held); k++) {
+		struct uuid accounts[N], connections[N];
+		struct err err = ERR_INIT;
+
+		db_set_patience(writers, true, WRITER_LOCK_WAIT_S);
+		for (size_t round = 0; round < 3; round++) {
+			for (size_t i = 0; i < N; i++) {
+				if (round == 0) {
+					accounts[i] = uuid_new();
+					connections[i] = uuid_new();
+				}
+				items[i] = intake_lead("0123456789abcdef", "one");
+				items[i].lead = round == 0 ? STR("{\"email\":\"a@example.com\"}")
+							   : STR("{\"email\":\"b@example.com\"}");
+				items[i].data = items[i].lead;
+				items[i].dedupe[0] = (unsigned char)(held[k] == &keys ? 0 : round);
+				sets[i] = intake_set(accounts[i], connections[i]);
+				intake_give(&sets[i], &items[i], 1);
+			}
+			struct holding h = {accounts[HELD], sets, N, writers, held[k]};
+
+			if (round == 0)
+				write_sets_commit_shared(writers, sets, N);
+			else
+				OK(db_transaction(db, hold_and_commit, &h, &err), &err);
+			for (size_t i = 0; i < N; i++)
+				CHECK((sets[i].err.code == ERR_LOCKED) == (round > 0 && i == HELD));
+		}
+		sets[HELD].may_be_written = true;
+		write_sets_commit(db, &sets[HELD], 1);
+		CHECK(all_well(&sets[HELD], 1));
+		CHECK(COUNT_IN(db, "events", accounts[HELD]) == 2);
+	}
 	db_free(writers);
 }
 
@@ -884,6 +940,7 @@ void suite_intake_write(void)
 	    {"broken at any byte", broken_anywhere}, {"too many items", too_many_items},
 	    {"what is stored", what_is_stored}, {"time of records", time_of_records},
 	    {"statuses", statuses}, {"held records", held_records},
+	    {"held elsewhere", held_elsewhere},
 	    {"neighbours of what is held", neighbours_of_what_is_held},
 	    {"large records", large_records}, {"duplicates", duplicates},
 	    {"accounts are apart", accounts_are_apart}, {"sent again", sent_again},
