@@ -562,7 +562,7 @@ static int index_find_end(struct record_searching *s, const char *match, size_t 
 static int index_query(struct record_searching *s, const char *match, const struct window_end *end,
     size_t most, struct db_rows *rows, struct err *err)
 {
-	struct db_val v[13 + SEARCH_VALUES];
+	struct db_val v[14 + SEARCH_VALUES];
 	size_t n = 0;
 
 	v[n++] = db_str(match);
