@@ -78,11 +78,12 @@ static void figures_draw(
 		points[i] = (struct svg_point){.label = text,
 		    .axis = text + strlen("2026-"),
 		    .previous = -1,
-		    .href =
-			lead_page_span(r->a, day_us, zone_day_us(zone, now_us, i - (DAYS - 1) + 1)),
 		    .now = i == DAYS - 1 ? "today" : NULL};
 		for (size_t k = 0; k < n; k++)
 			points[i].value += counted[k].day == (size_t)i ? counted[k].leads : 0;
+		if (points[i].value > 0)
+			points[i].href = lead_page_span(
+			    r->a, day_us, zone_day_us(zone, now_us, i - (DAYS - 1) + 1));
 		total += points[i].value;
 		json_set_str(o, "label", text);
 		json_set_str(o, "href", points[i].href);

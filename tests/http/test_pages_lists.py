@@ -171,8 +171,8 @@ def _():
     page = b.get(bars.pop())
     check_page(page)
     true(all("Of today %d" % i in page.text for i in range(3)), page)
-    has(html.unescape(page.text), "Updated since")
-    true(len(made) == 3 and "Of today" not in b.get("/admin/leads?updatedBefore=2026-01-01T00:00:00Z").text, "and no others")
+    has(html.unescape(page.text), "Received since")
+    true(len(made) == 3 and "Of today" not in b.get("/admin/leads?receivedBefore=2026-01-01T00:00:00Z").text, "and no others")
 
 
 @test("a cursor of a day's events stays within the day")

@@ -421,6 +421,7 @@ def _():
         sent = Sent(crm)
         sent(T10, mail="first@example.com", tel="+49 30 23125012")
         [event] = sent.t.events()
+        sent.settle()
         sent(T11, mail="second@example.com")
         lead = sent.settle()
         equal(sent.t.api("DELETE", "/records/" + lead["recordId"]).status, 204)

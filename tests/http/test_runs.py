@@ -154,7 +154,7 @@ def _():
     here().sql("UPDATE connect.tasks SET status = 'failed', error = 'the disk is full' WHERE id = UNHEX(REPLACE('%s', '-', ''))" % task)
     wait_until(badge, 15, "the badge")
     equal(badge(), [("/admin/imports?status=failed", "1")])
-    equal([mark for *_, mark in tabs("/admin/imports")], ["", "1"])
+    wait_until(lambda: [mark for *_, mark in tabs("/admin/imports")] == ["", "1"], 15, "each worker's tabs")
     has(text_of(b.get("/admin/dashboard")), "1 import or other bulk work failed in the last week")
     has(b.get("/admin/imports?status=failed").text, task)
     true(task not in b.get("/admin/imports?status=completed").text, "the tabs of a status have these alone")
