@@ -485,7 +485,7 @@ def _():
     send("external_id,name\n1,Ann\n2,Bob\n", t)
     at = draft(b, t, "external_id,name\n1,Ann\n2,Bobby\n3,New\n3,Newer\n,None\n4,Newest\n")
     page = re.sub(r"</?b>", "", b.get(at).text)
-    has(page, "6 rows: 2 make new records, 3 belong to records that are here and change what differs, 1 would be skipped")
+    has(page, "Rows: 6. New records: 2. Rows of records that are here, which change what differs: 3. Would be skipped: 1.")
     result = b.post(at, {"action": "run"}).header("Location")
     wait_until(lambda: "chip-completed" in b.get(result).text, 30, "the result")
     o = account().api("GET", "/imports/" + result.rsplit("/", 1)[1]).json()
