@@ -91,13 +91,6 @@ static int record_follows(struct db *db, struct arena *a, const struct lead_capt
 	return record_upsert(db, a, &item, 1, err);
 }
 
-int lead_link_record(struct db *db, const struct uuid *account_id, const struct uuid *id,
-    const struct uuid *record_id, struct err *err)
-{
-	return db_exec(db, &lead_set_record,
-	    DB_VALS(db_uuid(record_id), db_uuid(account_id), db_uuid(id)), NULL, err);
-}
-
 /* Does it carry this member? If not the record has it all the same, as null or made of others. */
 static bool payload_says(const struct lead_capture *l, const char *key)
 {
@@ -117,7 +110,9 @@ static int record_take_over(
 	struct record_item items[2];
 	const char *key;
 
-	if (lead_link_record(db, &l->account_id, &l->id, &l->record_id, err) == -1)
+	if (db_exec(db, &lead_set_record,
+		DB_VALS(db_uuid(&l->record_id), db_uuid(&l->account_id), db_uuid(&l->id)), NULL,
+		err) == -1)
 		return -1;
 	json_object_each((json_t *)(uintptr_t)old, key, v)
 		if (!json_is_null(v) && (!json_is_object(v) || json_object_size(v) > 0))

@@ -113,9 +113,6 @@ const json_t *lead_cut_details(struct arena *a, const json_t *details);
 json_t *lead_of_record(struct arena *a, const json_t *record, const json_t *lead);
 /* Within lead_capture, of a lead that was there before and has news, or whose record is new. */
 int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct err *err);
-/* Within a transaction: the lead's record is that one from now on. */
-int lead_link_record(struct db *db, const struct uuid *account_id, const struct uuid *id,
-    const struct uuid *record_id, struct err *err);
 /* The columns that lists and searches use, cut to their width: {NULL,0} where it has none. */
 struct str lead_column(const json_t *lead, const char *key, size_t most);
 

@@ -226,14 +226,11 @@ static int leads_mirror(
 	if (record_upsert(db, a, items, n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		const struct lead_row *row = &ps[i]->row;
+		struct lead_row *row = &ps[i]->row;
 
+		row->record_id = items[i].id; /* another, where the first was deleted meanwhile */
 		if (items[i].merged != NULL)
-			ps[i]->row.lead = lead_of_record(ps[i]->job->a, items[i].merged, row->lead);
-		/* it was deleted meanwhile */
-		if (items[i].outcome == RECORD_CREATED &&
-		    lead_link_record(db, &row->account_id, &row->id, &items[i].id, err) == -1)
-			return -1;
+			row->lead = lead_of_record(ps[i]->job->a, items[i].merged, row->lead);
 	}
 	return 0;
 }

@@ -27,8 +27,8 @@ DB_STMT_ROWS(leads_lock,
 DB_STMT_ROWS(leads_make_ready,
     "INSERT INTO leads (id, account_id, provider_type, provider_lead_id, received_at, stage,"
     " sync_status, email, phone_number, full_name, form_id, ad_id, campaign_id, lead, updated_at,"
-    " fetched_at, ready_at, duplicate_of, duplicate_by) VALUES ",
-    "(?,?,?,?,?,'" LEAD_READY "',?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    " fetched_at, ready_at, duplicate_of, duplicate_by, record_id) VALUES ",
+    "(?,?,?,?,?,'" LEAD_READY "',?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     " ON DUPLICATE KEY UPDATE stage = VALUES(stage), stage_error = NULL,"
     " sync_status = VALUES(sync_status), email = VALUES(email),"
     " phone_number = VALUES(phone_number), full_name = VALUES(full_name),"
@@ -36,7 +36,7 @@ DB_STMT_ROWS(leads_make_ready,
     " campaign_id = COALESCE(VALUES(campaign_id), campaign_id), lead = VALUES(lead),"
     " updated_at = VALUES(updated_at), fetched_at = VALUES(fetched_at),"
     " ready_at = VALUES(ready_at), duplicate_of = VALUES(duplicate_of),"
-    " duplicate_by = VALUES(duplicate_by)");
+    " duplicate_by = VALUES(duplicate_by), record_id = COALESCE(VALUES(record_id), record_id)");
 DB_STMT(lead_note_problem, "UPDATE leads SET stage = ?, stage_error = ?, updated_at = ?"
 			   " WHERE account_id = ? AND id = ? AND stage <> '" LEAD_READY "'");
 DB_STMT_ROWS(leads_update_sync,
@@ -72,7 +72,7 @@ DB_STMT(lead_list_status_newest, OF_STATUS NEWEST);
 DB_STMT(lead_list_status_oldest, OF_STATUS OLDEST);
 
 #define INSERT_VALUES 17
-#define READY_VALUES 18
+#define READY_VALUES 19
 
 const struct word lead_sources[] = {{RECORD_SOURCE_WEBHOOK, "Webhook"},
     {RECORD_SOURCE_POLL, "Poll"}, {RECORD_SOURCE_IMPORT, "Import"}, {LEAD_SOURCE_MANUAL, "By hand"},
@@ -335,7 +335,8 @@ int lead_store_ready(
 		    db_strn(lead_column(l, "formId", 255)), db_strn(lead_column(l, "adId", 255)),
 		    db_strn(lead_column(l, "campaignId", 255)), db_strn(json_text(a, l)),
 		    db_int(now), db_time(r->fetched_us), db_int(now),
-		    db_uuid_or_null(&r->duplicate_of), db_str(r->duplicate_by)};
+		    db_uuid_or_null(&r->duplicate_of), db_str(r->duplicate_by),
+		    db_uuid_or_null(&r->record_id)};
 
 		memcpy(v + i * READY_VALUES, row, sizeof(row));
 	}
