@@ -14,6 +14,7 @@ struct opt_time {
 	bool is_given;
 };
 #define SECOND_US INT64_C(1000000)
+#define QUARTER_US (15 * 60 * SECOND_US) /* of an hour: days of any zone begin at one */
 #define DAY_US (INT64_C(86400) * SECOND_US)
 static inline int64_t opt_time_or(struct opt_time t, int64_t otherwise)
 {

@@ -7,12 +7,11 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "job/periodic.h"
 
-#define QUARTER_US (15 * 60 * SECOND_US)
 #define SLOTS 8
 #define VALUES 7
 #define KEPT_US (100 * DAY_US)
-#define PURGE_STEP 2000
 
 DB_STMT_ROWS(push_counts_add,
     "INSERT INTO push_counts (account_id, at, connection_id, slot, delivered, retried, failed)"
@@ -28,7 +27,7 @@ DB_STMT(push_counts_by_destination,
 DB_STMT(push_counts_by_time, "SELECT at, " SUMS " FROM push_counts WHERE account_id = ? AND at >= ?"
 			     " AND (? IS NULL OR connection_id = ?) GROUP BY at ORDER BY at");
 enum { COUNT_OF, COUNT_SUMS, COUNT_LATER = COUNT_SUMS + OUTCOMES };
-DB_STMT(push_counts_purge, "DELETE FROM push_counts WHERE at < ? LIMIT ?");
+DB_STMT(push_counts_purge, "DELETE FROM push_counts WHERE at < ?" DB_PURGE_LIMIT);
 
 static enum outcome outcome_of(const struct push_outcome *o)
 {
@@ -135,10 +134,6 @@ int outcomes_by_time(struct app *app, struct arena *a, const struct uuid *accoun
 
 int outcomes_purge(struct app *app, struct err *err)
 {
-	uint64_t n = 0;
-
-	if (db_exec(app->db, &push_counts_purge,
-		DB_VALS(db_int(clock_now_us() - KEPT_US), db_int(PURGE_STEP)), &n, err) == -1)
-		return -1;
-	return n == PURGE_STEP;
+	return db_purge(app->db, &push_counts_purge, DB_VALS(db_int(clock_now_us() - KEPT_US)),
+	    clock_mono_us() + PERIODIC_STEP_US, err);
 }

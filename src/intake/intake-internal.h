@@ -28,6 +28,14 @@ void write_set_fail(struct arena *a, struct write_set *ws, const char *why);
 /* Something more to be said of it; NULL: nothing. */
 void write_set_note(struct arena *a, struct write_set *ws, const char *note);
 
+/* ---- committing write sets (write-commit.c) ------------------------------------------------ */
+
+/* Commits the sets in one transaction, or each by itself where that fails: each has its result in
+ * its err. alone: of sets that are shared by many: those that stay out of it for now, and behind it
+ * those that are to be tried alone, since others hold a row that they, or nobody knows which of
+ * them, need; NULL where nothing is shared. */
+void write_sets_take_apart(struct db *db, struct write_set *sets, size_t n, bool *alone);
+
 /* The columns that say what of an event was taken, as members of its JSON. */
 struct event_taken {
 	size_t items, taken, left, left_reason;

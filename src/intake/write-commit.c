@@ -24,15 +24,11 @@
  *   the items in parts. Each part moves the event on in its own commit, from where the last one
  *   ended, so a run that is cut goes on there. The last part gives the event its verdict.
  * - The body of the transaction may run again (deadlock), so it makes everything anew.
- *
  * - Rows that are often held (records, leads) are locked without waiting for them, so it is known
- *   whose set is in the way. Of any other row it comes out after the writer's short wait: then each
- *   set is tried alone, at once, and for some time those of an account that was held then are.
+ *   whose set is in the way. For all others see write-shared.c.
  *
  * Why: a commit costs most, then the round trips. So both are shared by all who wait. When a batch
  * fails each set is committed alone, so that a bad one harms no other. */
-#include <stdlib.h>
-
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -833,10 +829,6 @@ static int commit_sets(struct group_commit *c, struct db *db, struct err *err)
 	}
 }
 
-/* Which sets of a shared commit are to be tried alone, since others hold a row that they, or nobody
- * knows which of them, need; NULL where it is not shared. */
-static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n, bool *alone);
-
 /* Away for the first alone as well: then it is for all. */
 static void commit_apart(struct db *db, struct write_set *sets, size_t n, bool *alone)
 {
@@ -844,11 +836,11 @@ static void commit_apart(struct db *db, struct write_set *sets, size_t n, bool *
 		if (i > 0 && sets[0].err.code == ERR_UNAVAILABLE)
 			sets[i].err = sets[0].err;
 		else
-			commit_or_take_apart(db, &sets[i], 1, alone == NULL ? NULL : &alone[i]);
+			write_sets_take_apart(db, &sets[i], 1, alone == NULL ? NULL : &alone[i]);
 	}
 }
 
-static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n, bool *alone)
+void write_sets_take_apart(struct db *db, struct write_set *sets, size_t n, bool *alone)
 {
 	struct arena *kept = arena_new();
 	struct group_commit c = {.sets = sets,
@@ -882,69 +874,8 @@ static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n
 void write_sets_commit(struct db *db, struct write_set *sets, size_t n)
 {
 	db_set_patience(db, true, 0);
-	commit_or_take_apart(db, sets, n, NULL);
+	write_sets_take_apart(db, sets, n, NULL);
 	db_set_patience(db, false, 0);
-}
-
-/* Accounts of which others held some row lately: the next ones need not wait to find that out. */
-#define HELD_US (120 * SECOND_US)
-#define HELD_ACCOUNTS 64u
-static struct held_account {
-	struct uuid id;
-	int64_t until_us;
-} held_accounts[HELD_ACCOUNTS];
-
-static bool account_is_held(const struct uuid *id)
-{
-	const int64_t now_us = clock_mono_us();
-
-	for (size_t i = 0; i < HELD_ACCOUNTS; i++)
-		if (held_accounts[i].until_us > now_us && uuid_eq(held_accounts[i].id, *id))
-			return true;
-	return false;
-}
-
-/* In its own place, or in that which is free first. */
-static void account_note_held(const struct uuid *id)
-{
-	struct held_account *at = &held_accounts[0];
-
-	for (size_t i = 0; i < HELD_ACCOUNTS && !uuid_eq(at->id, *id); i++)
-		if (uuid_eq(held_accounts[i].id, *id) || held_accounts[i].until_us < at->until_us)
-			at = &held_accounts[i];
-	*at = (struct held_account){*id, clock_mono_us() + HELD_US};
-}
-
-static void commit_alone(struct db *db, struct write_set *sets, size_t n, const bool *alone)
-{
-	db_set_patience(db, true, DB_AT_ONCE);
-	for (size_t i = 0; i < n; i++) {
-		bool is_locked = false;
-
-		if (!alone[i])
-			continue;
-		sets[i].err = (struct err)ERR_INIT;
-		commit_or_take_apart(db, &sets[i], 1, &is_locked);
-		if (is_locked)
-			account_note_held(&sets[i].account_id);
-	}
-	db_set_patience(db, true, WRITER_LOCK_WAIT_S);
-}
-
-void write_sets_commit_shared(struct db *db, struct write_set *sets, size_t n)
-{
-	bool *alone = calloc(n + 1, sizeof(*alone));
-	size_t nalone = 0;
-
-	if (alone == NULL)
-		abort();
-	for (size_t i = 0; i < n; i++)
-		nalone += alone[i] = account_is_held(&sets[i].account_id);
-	if (nalone < n)
-		commit_or_take_apart(db, sets, n, alone);
-	if (memchr(alone, true, n) != NULL)
-		commit_alone(db, sets, n, alone);
-	free(alone);
 }
 
 #define HEAVY_BYTES (256u * 1024u)

@@ -1,44 +1,31 @@
 /* SQL of lead_counts: how many leads came when, kept as they are captured and erased, so that no
- * page counts leads. By the quarter of an hour, at which days begin in any zone. Each process
- * counts in one of a few slots, so that two seldom wait for the same row, and rows of one statement
- * come in the order of the key. What polls and files bring has slots of its own: their transactions
- * are long, and a webhook must not wait for them. */
+ * page counts leads. By the quarter of an hour, at which days begin in any zone; in the slots of
+ * record_counts (record_count_slot), and the rows of one statement in the order of the key. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/zone.h"
+#include "job/periodic.h"
 #include "lead/lead-internal.h"
 #include "record/record.h"
 
-#define QUARTER_US (15 * 60 * SECOND_US)
-#define SLOTS 8
-#define ERASED_SLOT "16" /* of those that are taken off, behind those of both kinds */
 #define VALUES 5
 #define KEPT_US (100 * DAY_US)
-#define PURGE_STEP 2000
 
 DB_STMT_ROWS(lead_counts_add,
     "INSERT INTO lead_counts (account_id, at, provider_type, slot, leads) VALUES ", "(?,?,?,?,?)",
     " ON DUPLICATE KEY UPDATE leads = leads + VALUES(leads)");
 DB_STMT(lead_counts_take,
     "INSERT INTO lead_counts (account_id, at, provider_type, slot, leads)"
-    " SELECT account_id, received_at - received_at % 900000000, provider_type, " ERASED_SLOT ", -1"
+    " SELECT account_id, received_at - received_at % 900000000, provider_type, ?, -1"
     " FROM leads WHERE account_id = ? AND id = ?"
     " ON DUPLICATE KEY UPDATE lead_counts.leads = lead_counts.leads - 1");
 DB_STMT(lead_counts_since, "SELECT at, provider_type, SUM(leads) FROM lead_counts"
 			   " WHERE account_id = ? AND at >= ? AND at < ? GROUP BY at, provider_type"
 			   " ORDER BY at");
 enum { COUNTED_AT, COUNTED_PROVIDER, COUNTED_LEADS };
-DB_STMT(lead_counts_purge, "DELETE FROM lead_counts WHERE at < ? LIMIT ?");
-
-static int64_t slot_of(const struct lead_capture *l)
-{
-	const bool is_live = l->source != NULL && strcmp(l->source, RECORD_SOURCE_WEBHOOK) == 0;
-
-	return getpid() % SLOTS + (is_live ? 0 : SLOTS);
-}
+DB_STMT(lead_counts_purge, "DELETE FROM lead_counts WHERE at < ?" DB_PURGE_LIMIT);
 
 static int64_t quarter_of(int64_t at_us)
 {
@@ -78,7 +65,7 @@ int lead_counts_add_new(
 			same++;
 		struct db_val row[VALUES] = {db_uuid(&v[i]->account_id),
 		    db_int(quarter_of(v[i]->received_us)), db_strn(v[i]->provider_type),
-		    db_int(slot_of(v[i])), db_int((int64_t)same)};
+		    db_int(record_count_slot(v[i]->source)), db_int((int64_t)same)};
 
 		memcpy(vals + VALUES * rows++, row, sizeof(row));
 	}
@@ -88,7 +75,8 @@ int lead_counts_add_new(
 int lead_counts_take_off(
     struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err)
 {
-	return db_exec(db, &lead_counts_take, DB_VALS(db_uuid(account_id), db_uuid(id)), NULL, err);
+	return db_exec(db, &lead_counts_take,
+	    DB_VALS(db_int(RECORD_COUNT_SLOT_GONE), db_uuid(account_id), db_uuid(id)), NULL, err);
 }
 
 int lead_days(struct app *app, struct arena *a, const struct uuid *account_id,
@@ -120,10 +108,6 @@ int lead_days(struct app *app, struct arena *a, const struct uuid *account_id,
 
 int lead_counts_forget(struct app *app, struct err *err)
 {
-	uint64_t n = 0;
-
-	if (db_exec(app->db, &lead_counts_purge,
-		DB_VALS(db_int(clock_now_us() - KEPT_US), db_int(PURGE_STEP)), &n, err) == -1)
-		return -1;
-	return n == PURGE_STEP;
+	return db_purge(app->db, &lead_counts_purge, DB_VALS(db_int(clock_now_us() - KEPT_US)),
+	    clock_mono_us() + PERIODIC_STEP_US, err);
 }

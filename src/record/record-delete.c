@@ -4,10 +4,6 @@
 #include "record/record-fields.h"
 #include "record/record-internal.h"
 
-/* Deletions take off the counters in a row of their own, beside those that writers add to (0 to
- * 15), so that they wait for no writer and no writer waits for them. */
-#define COUNT_SLOT 16
-
 DB_STMT(record_delete_lock,
     "SELECT provider_type, resource_type, external_id, first_seen_at FROM records"
     " WHERE account_id = ? AND id = ? FOR UPDATE");
@@ -56,7 +52,8 @@ int record_delete_one(struct app *app, struct arena *a, const struct uuid *accou
 	if (db_exec(db, &record_delete_count,
 		DB_VALS(db_uuid(account_id), db_strn(db_get_str(&rows, 0, LOCKED_PROVIDER_TYPE)),
 		    db_strn(db_get_str(&rows, 0, LOCKED_RESOURCE_TYPE)),
-		    db_int(clock_day(db_get_int(&rows, 0, LOCKED_FIRST_SEEN))), db_int(COUNT_SLOT)),
+		    db_int(clock_day(db_get_int(&rows, 0, LOCKED_FIRST_SEEN))),
+		    db_int(RECORD_COUNT_SLOT_GONE)),
 		NULL, err) == -1)
 		return -1;
 	return 1;

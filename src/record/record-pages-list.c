@@ -493,6 +493,15 @@ static json_t *chips_add(
 	return o;
 }
 
+/* One of a time, if it is given. */
+static void chips_add_time(
+    json_t *chips, const struct record_browse *without, const char *label, struct opt_time at)
+{
+	if (at.is_given)
+		json_set_bool(chips_add(chips, without, label, time_query_text(without->r->a, at)),
+		    "is_time", true);
+}
+
 /* "Amount is more than 100", "Email is empty" */
 static void chips_add_where(
     json_t *chips, const struct record_browse *without, const struct record_where *w)
@@ -554,28 +563,16 @@ static void list_show_chips(const struct record_browse *b, json_t *data)
 		    str_from(word_label(record_copies, RECORD_COPIES_NONE)));
 	without = *b;
 	without.f.updated_after = (struct opt_time){0};
-	if (b->f.updated_after.is_given)
-		json_set_bool(chips_add(chips, &without, "Updated since",
-				  time_query_text(b->r->a, b->f.updated_after)),
-		    "is_time", true);
+	chips_add_time(chips, &without, "Updated since", b->f.updated_after);
 	without = *b;
 	without.f.updated_before = (struct opt_time){0};
-	if (b->f.updated_before.is_given)
-		json_set_bool(chips_add(chips, &without, "Updated before",
-				  time_query_text(b->r->a, b->f.updated_before)),
-		    "is_time", true);
+	chips_add_time(chips, &without, "Updated before", b->f.updated_before);
 	without = *b;
 	without.received.after = (struct opt_time){0};
-	if (b->received.after.is_given)
-		json_set_bool(chips_add(chips, &without, "Received since",
-				  time_query_text(b->r->a, b->received.after)),
-		    "is_time", true);
+	chips_add_time(chips, &without, "Received since", b->received.after);
 	without = *b;
 	without.received.before = (struct opt_time){0};
-	if (b->received.before.is_given)
-		json_set_bool(chips_add(chips, &without, "Received before",
-				  time_query_text(b->r->a, b->received.before)),
-		    "is_time", true);
+	chips_add_time(chips, &without, "Received before", b->received.before);
 	json_set_bool(data, "has_chips", json_array_size(chips) > 0);
 	json_set(data, "chips", chips);
 }

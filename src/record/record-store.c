@@ -595,10 +595,7 @@ static int batch_queue_words(struct upsert_batch *b, struct err *err)
 #define LIVE_SLOTS 12
 #define BULK_SLOTS 4
 
-/* Writers of one host share few slots, so that two of them seldom wait for the same counter row.
- * What polls and imports bring has slots of its own: their transactions are long, and a webhook
- * must not wait for them. */
-static int64_t count_slot(const char *source)
+int64_t record_count_slot(const char *source)
 {
 	static int64_t slot = -1;
 	static pid_t owner;
@@ -607,8 +604,9 @@ static int64_t count_slot(const char *source)
 		owner = getpid();
 		slot = (int64_t)random_below(LIVE_SLOTS * BULK_SLOTS);
 	}
-	return strcmp(source, RECORD_SOURCE_WEBHOOK) == 0 ? slot % LIVE_SLOTS
-							  : LIVE_SLOTS + slot % BULK_SLOTS;
+	return source != NULL && strcmp(source, RECORD_SOURCE_WEBHOOK) == 0
+		   ? slot % LIVE_SLOTS
+		   : LIVE_SLOTS + slot % BULK_SLOTS;
 }
 
 struct kind_count {
@@ -642,7 +640,7 @@ static int batch_write_counts(struct upsert_batch *b, struct err *err)
 		const struct record_item *it = counts[k].kind;
 		struct db_val row[6] = {db_uuid(&it->account_id), db_strn(it->provider_type),
 		    db_strn(it->resource_type), db_int(counts[k].day),
-		    db_int(count_slot(it->source)), db_int(counts[k].n)};
+		    db_int(record_count_slot(it->source)), db_int(counts[k].n)};
 
 		memcpy(v + 6 * k, row, sizeof(row));
 	}

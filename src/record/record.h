@@ -81,6 +81,12 @@ struct record_news {
 	bool was_new;    /* what came before it, and was not told, created the record … */
 	bool was_change; /* … or changed it */
 };
+/* The slot of record_counts, and of what is counted alike, in which this process counts what comes
+ * so (RECORD_SOURCE_… or another, or NULL). There are few, so two processes seldom wait for the
+ * same row. What polls and imports bring has slots of its own: their transactions are long, and a
+ * webhook must not wait for them. What is taken off is in one beside those (0 to 15). */
+int64_t record_count_slot(const char *source);
+#define RECORD_COUNT_SLOT_GONE 16
 /* How many of n different external ids the store has, of the account, provider and type that `of`
  * names. */
 int record_count_known(struct db *db, struct arena *a, const struct record_item *of,
