@@ -394,9 +394,11 @@ static void held_elsewhere(void)
 	struct db *db = test_db(), *writers;
 	struct write_item items[N];
 	struct write_set sets[N];
+	struct arena *a;
 
 	if (db == NULL)
 		return;
+	a = arena_new();
 	writers = db_new(test_db_config());
 	for (size_t k = 0; k < COUNT(held); k++) {
 		struct uuid accounts[N], connections[N];
@@ -430,7 +432,20 @@ static void held_elsewhere(void)
 		write_sets_commit(db, &sets[HELD], 1);
 		CHECK(all_well(&sets[HELD], 1));
 		CHECK(COUNT_IN(db, "events", accounts[HELD]) == 2);
+		/* free again: its sets share a commit, apart from the others' */
+		for (size_t i = 0; i < N; i++) {
+			items[i] = intake_lead(arena_printf(a, "after %zu", i), "one");
+			items[i].dedupe[0] = (unsigned char)(100 + i);
+			sets[i] = intake_set(accounts[HELD], connections[HELD]);
+			intake_give(&sets[i], &items[i], 1);
+		}
+		uint64_t commits = db_commits(writers);
+
+		db_set_patience(writers, true, WRITER_LOCK_WAIT_S);
+		write_sets_commit_shared(writers, sets, N);
+		CHECK(all_well(sets, N) && db_commits(writers) == commits + 1);
 	}
+	arena_free(a);
 	db_free(writers);
 }
 
