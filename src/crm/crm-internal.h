@@ -126,9 +126,12 @@ struct delivery_range {
 	struct uuid from, before, tried_from, tried_before;
 	bool is_of_attempts;
 };
+/* One look into the key of its attempts: of a list of ids the server would read all there are. */
 #define DELIVERY_TRIED                                                                             \
-	" AND (? IS NULL OR d.id IN (SELECT y.delivery_id FROM lead_delivery_attempts y"           \
-	" WHERE y.account_id = d.account_id AND y.id >= ? AND y.id < ?))"
+	" AND (? IS NULL OR (SELECT MIN(y.id) FROM lead_delivery_attempts y"                       \
+	" FORCE INDEX (lead_delivery_attempts_delivery)"                                           \
+	" WHERE y.account_id = d.account_id AND y.delivery_id = d.id"                              \
+	" AND y.id >= ? AND y.id < ?) IS NOT NULL)"
 struct delivery_range delivery_range_of(const struct delivery_filter *f);
 extern const struct list list_of_deliveries;
 /* All that match and are no success (without a status: that failed or were given up) are pushed

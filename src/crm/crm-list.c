@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "crm/crm-destinations.h"
+#include "record/record-search.h"
 
 enum {
 	ATTEMPT_AT,
@@ -85,14 +86,16 @@ DB_STMT(delivery_page_of_leads_newest,
 DB_STMT(delivery_page_of_leads_oldest,
     LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES OF_LEADS DELIVERY_FILTERS OLDEST);
 #define FEW_LEADS_MOST 500
+#define CLOCKS_APART_US (60 * SECOND_US) /* of hosts, at the most that is put up with */
 DB_STMT(leads_of_source,
     "SELECT id FROM leads FORCE INDEX (leads_provider) WHERE account_id = ? AND provider_type = ?"
     " LIMIT ?");
-/* A range of the attempts' own key: what it costs is what was tried then. */
+/* A range of the attempts' own key: what it costs is what was tried then, by all accounts; so it has
+ * little time. */
 DB_STMT(leads_tried,
-    "SELECT DISTINCT d.lead_id FROM lead_delivery_attempts y FORCE INDEX (PRIMARY)"
-    " JOIN lead_deliveries d ON d.id = y.delivery_id AND d.account_id = y.account_id"
-    " WHERE y.account_id = ? AND y.id >= ? AND y.id < ? LIMIT ?");
+    SEARCH_LIMITED "DISTINCT d.lead_id FROM lead_delivery_attempts y FORCE INDEX (PRIMARY)"
+		   " JOIN lead_deliveries d ON d.id = y.delivery_id AND d.account_id = y.account_id"
+		   " WHERE y.account_id = ? AND y.id >= ? AND y.id < ? LIMIT ?");
 DB_STMT(
     delivery_one, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES "WHERE d.account_id = ? AND d.id = ?");
 #define COUNT_MATCHING "SELECT COUNT(*) FROM (SELECT d.id FROM lead_deliveries d "
@@ -275,6 +278,7 @@ struct delivery_range delivery_range_of(const struct delivery_filter *f)
 {
 	struct delivery_range range = {
 	    .is_of_attempts = f->tried_from.is_given || f->tried_to.is_given};
+	struct uuid queued_before; /* nothing is tried before it is there */
 
 	memset(&range.before, 0xff, sizeof(range.before));
 	range.tried_before = range.before;
@@ -286,6 +290,10 @@ struct delivery_range delivery_range_of(const struct delivery_filter *f)
 		range.tried_from = uuid_at(f->tried_from.us);
 	if (f->tried_to.is_given)
 		range.tried_before = uuid_at(f->tried_to.us);
+	queued_before = uuid_at(f->tried_to.us + CLOCKS_APART_US);
+	if (f->tried_to.is_given &&
+	    memcmp(&queued_before, &range.before, sizeof(queued_before)) < 0)
+		range.before = queued_before;
 	return range;
 }
 
@@ -346,13 +354,14 @@ static int found_by_tries(
     struct app *app, struct arena *a, const struct delivery_filter *f, json_t *ids, struct err *err)
 {
 	struct delivery_range range = delivery_range_of(f);
+	struct err e = ERR_INIT;
 	struct db_rows rows;
 
 	if (db_query(app->db, a, &leads_tried,
 		DB_VALS(db_uuid(&f->account_id), db_uuid(&range.tried_from),
 		    db_uuid(&range.tried_before), db_int(FEW_LEADS_MOST + 1)),
-		&rows, err) == -1)
-		return -1;
+		&rows, &e) == -1)
+		return e.code == ERR_TIMEOUT ? 0 : err_set(err, e.code, "%s", e.msg);
 	return found_few(a, &rows, ids);
 }
 
