@@ -86,12 +86,12 @@ DB_STMT(delivery_page_of_leads_newest,
 DB_STMT(delivery_page_of_leads_oldest,
     LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES OF_LEADS DELIVERY_FILTERS OLDEST);
 #define FEW_LEADS_MOST 500
-#define CLOCKS_APART_US (60 * SECOND_US) /* of hosts, at the most that is put up with */
+#define CLOCKS_APART_US (60 * SECOND_US) /* of hosts, with room to spare */
 DB_STMT(leads_of_source,
     "SELECT id FROM leads FORCE INDEX (leads_provider) WHERE account_id = ? AND provider_type = ?"
     " LIMIT ?");
-/* A range of the attempts' own key: what it costs is what was tried then, by all accounts; so it has
- * little time. */
+/* A range of the attempts' own key: what it costs is what was tried then, by all accounts; so it
+ * has little time. */
 DB_STMT(leads_tried,
     SEARCH_LIMITED "DISTINCT d.lead_id FROM lead_delivery_attempts y FORCE INDEX (PRIMARY)"
 		   " JOIN lead_deliveries d ON d.id = y.delivery_id AND d.account_id = y.account_id"
