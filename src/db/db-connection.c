@@ -7,9 +7,8 @@
  * with it. So it is replaced outside a transaction only, and the client library's own
  * reconnecting is off: it would go on silently without any of the three.
  *
- * One statement is under way at a time. While the server works, db_meanwhile's function runs
- * (the writer reads its sockets then); a statement that it sends by mistake is refused
- * (is_waiting). */
+ * While one waits for an answer, db_meanwhile's function runs; a statement that it sends by mistake
+ * is refused (is_waiting). How statements are sent and answered is told in db-pipeline.c. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -55,7 +54,8 @@ void db_disconnect(struct db *db)
 	if (db->conn != NULL)
 		mysql_close(db->conn);
 	db->conn = NULL;
-	db->in_transaction = db->is_lost = false;
+	db->in_transaction = db->is_lost = db->is_manual = false;
+	db->nsent = 0;
 }
 
 void db_free(struct db *db)
@@ -142,11 +142,6 @@ int db_connection_fail(
 	}
 }
 
-static int connection_fail(struct db *db, const char *what, struct err *err)
-{
-	return db_connection_fail(db, mysql_errno(db->conn), mysql_error(db->conn), what, err);
-}
-
 /* ---- waiting for the server -------------------------------------------------------------- */
 
 void db_meanwhile(struct db *db, bool (*fn)(void *arg), void *arg)
@@ -155,62 +150,32 @@ void db_meanwhile(struct db *db, bool (*fn)(void *arg), void *arg)
 	db->meanwhile_arg = arg;
 }
 
-/* Calls db_meanwhile's function until one of the events comes. Returns those that did. */
-static int connection_await(struct db *db, int events)
+void db_connection_await(struct db *db)
 {
-	struct pollfd p = {.fd = mysql_get_socket(db->conn),
-	    .events = (short)((events & MYSQL_WAIT_READ ? POLLIN : 0) |
-			      (events & MYSQL_WAIT_WRITE ? POLLOUT : 0))};
-	int limit_ms = events & MYSQL_WAIT_TIMEOUT ? (int)mysql_get_timeout_value_ms(db->conn) : -1;
-	bool is_busy = true;
-	int n;
+	struct pollfd p = {.fd = mysql_get_socket(db->conn), .events = POLLIN};
+	bool is_busy = db->meanwhile != NULL;
 
 	db->is_waiting = true;
-	while ((n = poll(&p, 1, is_busy ? 0 : limit_ms)) <= 0) {
-		if (n == -1 && errno != EINTR)
-			abort();
-		if (n == 0 && !is_busy)
-			break;
-		is_busy = is_busy && db->meanwhile(db->meanwhile_arg);
-	}
+	while (is_busy && poll(&p, 1, 0) == 0)
+		is_busy = db->meanwhile(db->meanwhile_arg);
 	db->is_waiting = false;
-	if (n == 0)
-		return MYSQL_WAIT_TIMEOUT;
-	/* what is wrong with the socket is found by reading */
-	return (p.revents & ~POLLOUT ? events & MYSQL_WAIT_READ : 0) |
-	       (p.revents & ~POLLIN ? events & MYSQL_WAIT_WRITE : 0);
-}
-
-static int connection_query(struct db *db, const char *sql)
-{
-	int rc, events;
-
-	if (db->meanwhile == NULL)
-		return mysql_real_query(db->conn, sql, strlen(sql));
-	events = mysql_real_query_start(&rc, db->conn, sql, strlen(sql));
-	while (events != 0)
-		events = mysql_real_query_cont(&rc, db->conn, connection_await(db, events));
-	return rc;
-}
-
-int db_connection_execute(struct db *db, MYSQL_STMT *stmt)
-{
-	int rc, events;
-
-	if (db->meanwhile == NULL)
-		return mysql_stmt_execute(stmt);
-	events = mysql_stmt_execute_start(&rc, stmt);
-	while (events != 0)
-		events = mysql_stmt_execute_cont(&rc, stmt, connection_await(db, events));
-	return rc;
 }
 
 int db_connection_run(struct db *db, const char *sql, const char *what, struct err *err)
 {
+	if (db_settle(db, err) == -1 || db_send_text(db, sql, what, err) == -1)
+		return -1;
 	db->round_trips++;
-	if (connection_query(db, sql) != 0)
-		return connection_fail(db, what, err);
-	return 0;
+	return db_settle(db, err);
+}
+
+int db_connection_set_commits(struct db *db, struct err *err)
+{
+	if (db->is_manual == db->in_transaction)
+		return 0;
+	db->is_manual = db->in_transaction;
+	return db_send_text(
+	    db, db->is_manual ? "SET autocommit=0" : "SET autocommit=1", "session", err);
 }
 
 static const char session_setup[] = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
@@ -283,7 +248,6 @@ static int connection_open(struct db *db, struct err *err)
 	mysql_options(db->conn, MYSQL_OPT_WRITE_TIMEOUT, &io_s);
 	mysql_options(db->conn, MYSQL_OPT_RECONNECT, &off);
 	mysql_options(db->conn, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-	mysql_options(db->conn, MYSQL_OPT_NONBLOCK, NULL); /* for db_meanwhile */
 	if (mysql_real_connect(db->conn, is_local ? NULL : c->db_host, c->db_user, c->db_password,
 		c->db_name, is_local ? 0 : (unsigned)c->db_port, is_local ? c->db_socket : NULL,
 		0) == NULL) {
@@ -323,7 +287,8 @@ int db_ping(struct db *db, struct err *err)
 
 		if (db_connection_ensure(db, err) == -1)
 			return -1;
-		if (db_connection_run(db, "DO 0", "ping", &e) == 0)
+		if (db_connection_set_commits(db, &e) == 0 &&
+		    db_connection_run(db, "DO 0", "ping", &e) == 0)
 			return 0;
 		if (tries > 0 || !db->is_lost)
 			return err_set(err, e.code, "%s", e.msg);
@@ -332,7 +297,8 @@ int db_ping(struct db *db, struct err *err)
 
 int db_script(struct db *db, const char *sql, struct err *err)
 {
-	if (db_connection_ensure(db, err) == -1 || db_connection_run(db, sql, "script", err) == -1)
+	if (db_connection_ensure(db, err) == -1 || db_connection_set_commits(db, err) == -1 ||
+	    db_connection_run(db, sql, "script", err) == -1)
 		return -1;
 	return 0;
 }
@@ -342,7 +308,7 @@ int db_ddl(struct db *db, const char *sql, struct err *err)
 	struct err ignored = ERR_INIT;
 	int rc;
 
-	if (db_connection_ensure(db, err) == -1 ||
+	if (db_connection_ensure(db, err) == -1 || db_connection_set_commits(db, err) == -1 ||
 	    db_connection_run(db, "SET SESSION lock_wait_timeout = 1", "ddl", err) == -1)
 		return -1;
 	rc = db_connection_run(db, sql, "ddl", err);

@@ -11,6 +11,7 @@
 
 #define DB_CACHE_SLOTS 2048u /* power of two, above what any program prepares */
 #define DB_COMMIT_HOOKS 4096 /* of one transaction; more is a loop gone wild */
+#define DB_SENT_MOST 32u     /* statements on their way at a time */
 
 /* A statement as prepared for so many rows on this connection, with the memory its cells come into.
  */
@@ -26,10 +27,20 @@ struct db_cached {
 	char *text; /* columns × CELL_BYTES */
 };
 
+/* A statement that was sent, and whose answer is yet to be read. */
+struct db_sent {
+	struct db_cached *prepared; /* NULL: plain text */
+	const char *what;           /* names it in errors */
+	enum err_code conflict;     /* what a broken unique key means */
+};
+
 struct db {
 	const struct config *cfg;
 	MYSQL *conn; /* NULL: none is open */
 	bool in_transaction, is_lost, is_impatient;
+	bool is_manual; /* the server commits when it is told to (autocommit = 0) */
+	struct db_sent sent[DB_SENT_MOST]; /* in their order */
+	size_t nsent;
 	bool takes_bulk;        /* the parameters of many rows for one prepared row */
 	unsigned lock_wait_s;   /* when impatient; 0: as usual; or DB_AT_ONCE */
 	size_t packet_bytes;    /* max_allowed_packet */
@@ -52,13 +63,21 @@ struct db {
 
 /* Makes sure there is a connection: one known to be lost is replaced, but not in a transaction. */
 int db_connection_ensure(struct db *db, struct err *err);
-/* Sends plain text; what names it in errors. The connection must be there. */
+/* Within a transaction nothing is kept before it commits; outside, each statement is. */
+int db_connection_set_commits(struct db *db, struct err *err);
+/* Sends plain text, behind what is on its way, and waits for its answer; what names it in errors.
+ * The connection must be there. */
 int db_connection_run(struct db *db, const char *sql, const char *what, struct err *err);
-/* mysql_stmt_execute that lets db_meanwhile's function run until the server is done: 0, or what the
- * library returns. */
-int db_connection_execute(struct db *db, MYSQL_STMT *stmt);
 /* Turns the library's error into ours: -1. what is a statement's name, never its parameters. */
 int db_connection_fail(
     struct db *db, unsigned code, const char *text, const char *what, struct err *err);
+/* Waits until there is an answer to read, while db_meanwhile's function runs. */
+void db_connection_await(struct db *db);
+
+/* db-pipeline.c: sending without waiting. */
+/* Sends plain text. */
+int db_send_text(struct db *db, const char *sql, const char *what, struct err *err);
+/* Sends a statement with what is bound to it. -1: it was not sent, or one before it failed. */
+int db_send_prepared(struct db *db, struct db_cached *c, enum err_code conflict, struct err *err);
 
 #endif

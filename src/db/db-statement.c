@@ -18,7 +18,7 @@
  * (IN) is filled up with its last one, which changes nothing.
  *
  * A result is read to its end before the function returns, so the connection is free again,
- * whatever the caller does with the rows. Cells up to CELL_BYTES come with the row; a longer one
+ * whatever the caller does with the rows; what needs none may be left on its way (db-pipeline.c). Cells up to CELL_BYTES come with the row; a longer one
  * is fetched alone, straight into the arena.
  *
  * That the server has closed an idle connection shows only when it is used. Then the statement
@@ -117,6 +117,8 @@ static int statement_prepare(
 	struct buf text;
 	int rc = -1;
 
+	if (db_settle(db, err) == -1)
+		return -1;
 	buf_init(&text, 1u << 20);
 	statement_text(s, rows, &text);
 	c->handle = mysql_stmt_init(db->conn);
@@ -230,6 +232,8 @@ struct statement_call {
 	size_t nfixed;
 	const struct db_val *vals;
 	size_t n;
+	bool is_later; /* its answer is not waited for */
+	enum err_code conflict;
 };
 
 /* Called by the library for each row of a call in bulk. */
@@ -325,18 +329,16 @@ static int statement_run_once(
 	struct db_cached *c;
 	int rc;
 
-	if (db_connection_ensure(db, err) == -1 ||
+	if (db_connection_ensure(db, err) == -1 || db_connection_set_commits(db, err) == -1 ||
 	    (c = statement_get(db, call->stmt, call->rows, err)) == NULL)
 		return -1;
 	rc = statement_bind(db, c, call, err);
-	if (rc == 0) {
-		db->round_trips++;
-		rc = db_connection_execute(db, c->handle);
-		if (rc != 0)
-			rc = statement_fail(db, c->handle, call->stmt->name, err);
-	}
+	if (rc == 0)
+		rc = db_send_prepared(db, c, call->is_later ? call->conflict : ERR_CONFLICT, err);
 	if (call->bulk > 0)
 		bulk_set(c->handle, NULL);
+	if (rc == 0 && !call->is_later)
+		rc = db_settle(db, err);
 	*used = c;
 	return rc;
 }
@@ -413,9 +415,11 @@ static struct statement_call call_of_rows(const struct db *db, const struct db_s
 	return call;
 }
 
-int db_exec_rows(struct db *db, const struct db_stmt *s, const struct db_val *fixed, size_t nfixed,
-    const struct db_val *vals, size_t nrows, size_t per_row, uint64_t *affected, struct err *err)
+/* Any number of rows of a call that names all but them. */
+static int statement_run_rows(struct db *db, const struct statement_call *all, size_t nrows,
+    size_t per_row, uint64_t *affected, struct err *err)
 {
+	const struct db_val *vals = all->vals;
 	uint64_t total = 0;
 
 	while (nrows > 0) {
@@ -424,16 +428,35 @@ int db_exec_rows(struct db *db, const struct db_stmt *s, const struct db_val *fi
 
 		if (db_connection_ensure(db, err) == -1)
 			return -1;
-		call = call_of_rows(db, s, fixed, nfixed, vals, nrows, per_row);
+		call = call_of_rows(db, all->stmt, all->fixed, all->nfixed, vals, nrows, per_row);
+		call.is_later = all->is_later;
+		call.conflict = all->conflict;
 		if (statement_run(db, &call, &c, err) == -1)
 			return -1;
-		total += mysql_stmt_affected_rows(c->handle);
+		total += call.is_later ? 0 : mysql_stmt_affected_rows(c->handle);
 		vals += call.n;
 		nrows -= call.n / per_row;
 	}
 	if (affected != NULL)
 		*affected = total;
 	return 0;
+}
+
+int db_exec_rows(struct db *db, const struct db_stmt *s, const struct db_val *fixed, size_t nfixed,
+    const struct db_val *vals, size_t nrows, size_t per_row, uint64_t *affected, struct err *err)
+{
+	return statement_run_rows(db,
+	    &(struct statement_call){.stmt = s, .fixed = fixed, .nfixed = nfixed, .vals = vals},
+	    nrows, per_row, affected, err);
+}
+
+int db_exec_rows_later(struct db *db, const struct db_stmt *s, const struct db_val *vals,
+    size_t nrows, size_t per_row, enum err_code conflict, struct err *err)
+{
+	return statement_run_rows(db,
+	    &(struct statement_call){
+		.stmt = s, .vals = vals, .is_later = db->in_transaction, .conflict = conflict},
+	    nrows, per_row, NULL, err);
 }
 
 static int cell_fetch(struct arena *a, struct db_cached *c, size_t i, struct db_val *out)

@@ -7,7 +7,9 @@
  * A deadlock, a lock time-out or a Galera certification failure is ordinary under load. Only the
  * whole body can be repeated then, since what it read may have changed. A commit that fails in
  * this way is repeated too: the server has rolled it back. A commit that is lost with the
- * connection is not: its outcome is unknown. Hooks that a try registered are forgotten with it. */
+ * connection is not: its outcome is unknown. One that is lost before its commit left nothing, and
+ * mostly an idle connection had been closed; so it is repeated, once. Hooks that a try registered
+ * are forgotten with it. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,29 +21,24 @@
 
 #define TRANSACTION_TRIES 8
 
+/* Said to the server, though it would begin one by itself: it forgets a savepoint in one that nothing
+ * was written in yet. Nobody waits for the answer. */
 static int transaction_begin(struct db *db, struct err *err)
 {
-	for (int tries = 0;; tries++) {
-		struct err e = ERR_INIT;
-
-		if (db_connection_ensure(db, err) == -1)
-			return -1;
-		if (db_connection_run(db, "START TRANSACTION", "begin", &e) == 0) {
-			db->in_transaction = true;
-			db->nhooks = 0;
-			arena_free(db->notes);
-			db->notes = NULL;
-			return 0;
-		}
-		if (tries > 0 || !db->is_lost) /* an idle connection may have been closed */
-			return err_set(err, e.code, "%s", e.msg);
-	}
+	db->in_transaction = true;
+	db->nhooks = 0;
+	arena_free(db->notes);
+	db->notes = NULL;
+	return db_connection_set_commits(db, err) == -1
+		   ? -1
+		   : db_send_text(db, "START TRANSACTION", "begin", err);
 }
 
 static void transaction_rollback(struct db *db)
 {
 	struct err ignored = ERR_INIT;
 
+	db_settle(db, &ignored);
 	if (!db->is_lost && db_connection_run(db, "ROLLBACK", "rollback", &ignored) == -1)
 		db->is_lost = true; /* state unknown: start afresh */
 	db->in_transaction = false;
@@ -84,14 +81,18 @@ void db_on_commit(struct db *db, void (*fn)(void *arg), void *arg)
 	db->hooks[db->nhooks++] = (struct db_hook){fn, arg};
 }
 
-static int transaction_try(
-    struct db *db, int (*body)(struct db *, void *, struct err *), void *arg, struct err *err)
+/* *is_cut: the connection was lost before the commit was sent. */
+static int transaction_try(struct db *db, int (*body)(struct db *, void *, struct err *), void *arg,
+    bool *is_cut, struct err *err)
 {
 	int rc;
 
-	if (transaction_begin(db, err) == -1)
+	*is_cut = false;
+	if (db_connection_ensure(db, err) == -1)
 		return -1;
-	if (body(db, arg, err) == -1) {
+	if (transaction_begin(db, err) == -1 || body(db, arg, err) == -1 ||
+	    db_settle(db, err) == -1) {
+		*is_cut = db->is_lost;
 		transaction_rollback(db);
 		return -1;
 	}
@@ -113,9 +114,12 @@ int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct e
 		return err_set(err, ERR_INTERNAL, "a transaction within a transaction");
 	for (int tries = 1;; tries++) {
 		struct err e = ERR_INIT;
+		bool was_open = db->conn != NULL && !db->is_lost, is_cut;
 
-		if (transaction_try(db, body, arg, &e) == 0)
+		if (transaction_try(db, body, arg, &is_cut, &e) == 0)
 			return 0;
+		if (is_cut && was_open && tries == 1)
+			continue;
 		if (e.code != ERR_RETRY || tries == TRANSACTION_TRIES) {
 			if (e.code == ERR_RETRY)
 				e.code = ERR_UNAVAILABLE;
@@ -134,11 +138,17 @@ static const struct {
 } savepoints[] = {{"SAVEPOINT nested", "ROLLBACK TO SAVEPOINT nested"},
     {"SAVEPOINT nested_twice", "ROLLBACK TO SAVEPOINT nested_twice"}};
 
+/* There is no transaction any more in which one could go back. */
+static bool is_whole_lost(const struct err *e)
+{
+	return e->code == ERR_RETRY || e->code == ERR_UNAVAILABLE;
+}
+
 int db_nested(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
     struct err *err)
 {
 	size_t nhooks = db->nhooks, depth = db->depth;
-	struct err e = ERR_INIT;
+	struct err e = ERR_INIT, late = ERR_INIT;
 	int rc;
 
 	if (!db->in_transaction || depth == sizeof(savepoints) / sizeof(savepoints[0]))
@@ -148,10 +158,13 @@ int db_nested(struct db *db, int (*body)(struct db *db, void *arg, struct err *e
 	db->depth++;
 	rc = body(db, arg, &e);
 	db->depth--;
+	if (db_settle(db, &late) == -1 && (rc == 0 || is_whole_lost(&late))) {
+		e = late;
+		rc = -1;
+	}
 	if (rc == 0)
 		return 0;
-	/* With these there is no transaction any more in which one could go back. */
-	if (e.code != ERR_RETRY && e.code != ERR_UNAVAILABLE) {
+	if (!is_whole_lost(&e)) {
 		if (db_connection_run(db, savepoints[depth].back, "rollback to savepoint", err) ==
 		    -1)
 			return -1;

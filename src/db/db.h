@@ -118,6 +118,16 @@ int db_exec(struct db *db, const struct db_stmt *s, const struct db_val *vals, s
  * fixed/nfixed: parameters of the head, before the rows (may be NULL, 0). */
 int db_exec_rows(struct db *db, const struct db_stmt *s, const struct db_val *fixed, size_t nfixed,
     const struct db_val *vals, size_t nrows, size_t per_row, uint64_t *affected, struct err *err);
+/* For statements of a transaction whose answer its body does not need: as db_exec_rows, but waits
+ * for no answer. An error comes from the next call of the transaction that waits for one, at the
+ * latest from db_transaction or db_nested itself; a broken unique key then is conflict:
+ * ERR_CONFLICT, or ERR_RETRY where the transaction run again would see the other's row. Outside a
+ * transaction it waits. */
+int db_exec_rows_later(struct db *db, const struct db_stmt *s, const struct db_val *vals,
+    size_t nrows, size_t per_row, enum err_code conflict, struct err *err);
+/* Waits for what db_exec_rows_later left: 0, or -1 with the error of the first that failed. For
+ * those who must know of the next call's error that it is its own. */
+int db_settle(struct db *db, struct err *err);
 /* Buffers the whole result (at most LIMIT_DB_ROWS rows, else ERR_LIMIT) in arena a. */
 int db_query(struct db *db, struct arena *a, const struct db_stmt *s, const struct db_val *vals,
     size_t n, struct db_rows *out, struct err *err);
@@ -140,7 +150,8 @@ int db_script(struct db *db, const char *sql, struct err *err);
 int db_ddl(struct db *db, const char *sql, struct err *err);
 
 /* Runs body(db, arg, err) in a READ COMMITTED transaction and commits; on ERR_RETRY it rolls back
- * and runs it again (up to 8 times, with jitter). body must therefore compute its effects anew. A
+ * and runs it again (up to 8 times, with jitter), as it does, once, when the connection turns out to
+ * be lost before the commit. body must therefore compute its effects anew. A
  * body that returns -1 rolls back. Not nestable. When the commit itself is lost with the connection
  * the outcome is unknown: ERR_UNAVAILABLE, and the caller must be safe to repeat. */
 int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,

@@ -679,14 +679,12 @@ static struct set_verdict commit_judge(const struct group_commit *c, size_t i)
 static int commit_insert_events(
     struct db *db, const struct group_commit *c, const struct db_val *v, size_t n, struct err *err)
 {
-	struct err e = ERR_INIT;
+	enum err_code conflict = ERR_CONFLICT;
 
-	if (db_exec_rows(db, &events_insert, NULL, 0, v, n, EVENT_VALUES, NULL, &e) == 0)
-		return 0;
 	for (size_t i = 0; i < c->n; i++)
-		if (e.code == ERR_CONFLICT && c->sets[i].may_be_written)
-			e.code = ERR_RETRY;
-	return err_set(err, e.code, "%s", e.msg);
+		if (c->sets[i].may_be_written)
+			conflict = ERR_RETRY;
+	return db_exec_rows_later(db, &events_insert, v, n, EVENT_VALUES, conflict, err);
 }
 
 /* As the row counts them: of a part, how far it got. */

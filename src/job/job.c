@@ -152,7 +152,7 @@ static int lanes_see(
 	}
 	if (nseen == 0)
 		return 0;
-	if (db_exec_rows(db, &job_lanes_seen, NULL, 0, v, nseen, 4, NULL, err) == -1)
+	if (db_exec_rows_later(db, &job_lanes_seen, v, nseen, 4, ERR_CONFLICT, err) == -1)
 		return -1;
 	seen[nseen].seen_us = 0;
 	kept = db_commit_note(db, seen, (nseen + 1) * sizeof(*seen));
@@ -201,7 +201,8 @@ int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct u
 			memcpy(v + JOB_VALUES * i, row, sizeof(row));
 		}
 		if (lanes_see(db, jobs, take, now, err) == -1 ||
-		    db_exec_rows(db, &jobs_insert, NULL, 0, v, take, JOB_VALUES, NULL, err) == -1)
+		    db_exec_rows_later(db, &jobs_insert, v, take, JOB_VALUES, ERR_CONFLICT, err) ==
+			-1)
 			return -1;
 		jobs += take;
 		n -= take;

@@ -69,7 +69,7 @@ int lead_counts_add_new(
 
 		memcpy(vals + VALUES * rows++, row, sizeof(row));
 	}
-	return db_exec_rows(db, &lead_counts_add, NULL, 0, vals, rows, VALUES, NULL, err);
+	return db_exec_rows_later(db, &lead_counts_add, vals, rows, VALUES, ERR_CONFLICT, err);
 }
 
 int lead_counts_take_off(

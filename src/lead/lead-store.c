@@ -222,6 +222,8 @@ int lead_capture_shared(
 	for (size_t i = 0; i < n; i++) {
 		bool is_done = !leads[i].may_be_there;
 
+		if (!is_done && db_settle(db, err) == -1)
+			return -1;
 		for (size_t k = 0; k < i && !is_done; k++)
 			is_done =
 			    leads[k].may_be_there && capture_is_same_kind(&leads[k], &leads[i]);

@@ -228,6 +228,8 @@ static int batch_load_stored(
 		w->first = &items[i];
 		map_put(b->records, key, w);
 	}
+	if (db_settle(b->db, err) == -1)
+		return -1;
 	total = map_count(b->records);
 	bool *is_done = arena_array(b->a, total, sizeof(*is_done));
 
@@ -448,7 +450,6 @@ static int batch_write_created(struct upsert_batch *b, struct err *err)
 {
 	size_t total = map_count(b->records), n = 0;
 	struct db_val *v = arena_alloc(b->a, total * RECORD_VALUES * sizeof(*v));
-	struct err e = ERR_INIT;
 
 	for (size_t i = 0; i < total; i++) {
 		const struct working_record *w = map_value(b->records, i);
@@ -456,12 +457,8 @@ static int batch_write_created(struct upsert_batch *b, struct err *err)
 		if (w->is_created)
 			working_row(w, v + RECORD_VALUES * n++);
 	}
-	if (n == 0 ||
-	    db_exec_rows(b->db, &records_insert, NULL, 0, v, n, RECORD_VALUES, NULL, &e) == 0)
-		return 0;
-	/* Another transaction made one of them since we looked: the next try will merge into it. */
-	err_set(err, e.code == ERR_CONFLICT ? ERR_RETRY : e.code, "%s", e.msg);
-	return -1;
+	/* Another transaction may have made one since we looked: the next try merges into it. */
+	return db_exec_rows_later(b->db, &records_insert, v, n, RECORD_VALUES, ERR_RETRY, err);
 }
 
 /* One that was made and changed in this batch moved as well, though its row is written once. */
@@ -483,9 +480,10 @@ static int batch_write_updated(struct upsert_batch *b, struct err *err)
 
 		memcpy(moves + 4 * nmoves++, move, sizeof(move));
 	}
-	if (db_exec_rows(b->db, &records_update, NULL, 0, v, n, RECORD_VALUES, NULL, err) == -1)
+	if (db_exec_rows_later(b->db, &records_update, v, n, RECORD_VALUES, ERR_CONFLICT, err) ==
+	    -1)
 		return -1;
-	return db_exec_rows(b->db, &record_moves_insert, NULL, 0, moves, nmoves, 4, NULL, err);
+	return db_exec_rows_later(b->db, &record_moves_insert, moves, nmoves, 4, ERR_CONFLICT, err);
 }
 
 static int batch_write_changes(struct upsert_batch *b, struct err *err)
@@ -502,7 +500,8 @@ static int batch_write_changes(struct upsert_batch *b, struct err *err)
 
 		memcpy(v + 8 * i, row, sizeof(row));
 	}
-	return db_exec_rows(b->db, &record_changes_insert, NULL, 0, v, b->nchanges, 8, NULL, err);
+	return db_exec_rows_later(
+	    b->db, &record_changes_insert, v, b->nchanges, 8, ERR_CONFLICT, err);
 }
 
 static bool working_is_written(const struct working_record *w)
@@ -573,7 +572,7 @@ static int batch_write_words(struct upsert_batch *b, struct err *err)
 
 		memcpy(v + 3 * n++, row, sizeof(row));
 	}
-	return db_exec_rows(b->db, &record_search_put, NULL, 0, v, n, 3, NULL, err);
+	return db_exec_rows_later(b->db, &record_search_put, v, n, 3, ERR_CONFLICT, err);
 }
 
 static int batch_queue_words(struct upsert_batch *b, struct err *err)
@@ -589,7 +588,7 @@ static int batch_queue_words(struct upsert_batch *b, struct err *err)
 		v[2 * n] = db_uuid(&w->id);
 		v[2 * n++ + 1] = db_uuid(&w->first->account_id);
 	}
-	return db_exec_rows(b->db, &record_search_wait, NULL, 0, v, n, 2, NULL, err);
+	return db_exec_rows_later(b->db, &record_search_wait, v, n, 2, ERR_CONFLICT, err);
 }
 
 #define LIVE_SLOTS 12
@@ -644,7 +643,7 @@ static int batch_write_counts(struct upsert_batch *b, struct err *err)
 
 		memcpy(v + 6 * k, row, sizeof(row));
 	}
-	return db_exec_rows(b->db, &record_counts_add, NULL, 0, v, n, 6, NULL, err);
+	return db_exec_rows_later(b->db, &record_counts_add, v, n, 6, ERR_CONFLICT, err);
 }
 
 static int upsert_items(struct db *db, struct arena *a, struct record_item *items, size_t n,
