@@ -85,9 +85,9 @@ int outcomes_count(
 
 		memcpy(vals + VALUES * i, row, sizeof(row));
 	}
-	return ncounts == 0
-		   ? 0
-		   : db_exec_rows(db, &push_counts_add, NULL, 0, vals, ncounts, VALUES, NULL, err);
+	return ncounts == 0 ? 0
+			    : db_exec_rows_later(
+				  db, &push_counts_add, vals, ncounts, VALUES, ERR_CONFLICT, err);
 }
 
 int outcomes_by_destination(struct app *app, struct arena *a, const struct uuid *account_id,

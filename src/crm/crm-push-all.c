@@ -62,7 +62,7 @@ int push_items_add(struct db *db, struct arena *a, const struct uuid *account_id
 
 		memcpy(v + VALUES * i, row, sizeof(row));
 	}
-	return db_exec_rows(db, &push_items_insert, NULL, 0, v, n, VALUES, NULL, err);
+	return db_exec_rows_later(db, &push_items_insert, v, n, VALUES, ERR_CONFLICT, err);
 }
 
 /* ---- position ----------------------------------------------------------------------------- */

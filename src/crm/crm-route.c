@@ -124,7 +124,8 @@ static int routing_store_counts(const struct routing *g, struct err *err)
 			memcpy(v + 5 * n++, row, sizeof(row));
 	}
 	return n == 0 ? 0
-		      : db_exec_rows(g->q->app->db, &route_counts_put, NULL, 0, v, n, 5, NULL, err);
+		      : db_exec_rows_later(
+			    g->q->app->db, &route_counts_put, v, n, 5, ERR_CONFLICT, err);
 }
 
 static const json_t *lead_read(struct arena *a, const struct db_rows *rows, size_t i)

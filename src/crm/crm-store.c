@@ -215,7 +215,8 @@ static int deliveries_write(
 
 		memcpy(vals + UPDATE_VALUES * i, row, sizeof(row));
 	}
-	return db_exec_rows(db, &deliveries_update, NULL, 0, vals, n, UPDATE_VALUES, NULL, err);
+	return db_exec_rows_later(
+	    db, &deliveries_update, vals, n, UPDATE_VALUES, ERR_CONFLICT, err);
 }
 
 int deliveries_store(
@@ -254,7 +255,7 @@ int deliveries_note_copies(struct db *db, struct arena *a, const struct delivery
 
 		memcpy(vals + 4 * i, row, sizeof(row));
 	}
-	return db_exec_rows(db, &lead_copies_put, NULL, 0, vals, n, 4, NULL, err);
+	return db_exec_rows_later(db, &lead_copies_put, vals, n, 4, ERR_CONFLICT, err);
 }
 
 int deliveries_revive(struct db *db, struct arena *a, const struct uuid *account_id,

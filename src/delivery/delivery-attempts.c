@@ -46,7 +46,7 @@ int delivery_attempts_store(
 
 		memcpy(vals + ATTEMPT_VALUES * i, row, sizeof(row));
 	}
-	return db_exec_rows(db, &attempts_insert, NULL, 0, vals, n, ATTEMPT_VALUES, NULL, err);
+	return db_exec_rows_later(db, &attempts_insert, vals, n, ATTEMPT_VALUES, ERR_CONFLICT, err);
 }
 
 int delivery_attempts_erase(

@@ -96,7 +96,7 @@ static int store_rows(
 		*p++ = db_time(x->wait_us);
 		*p++ = db_time(x->finished_us);
 	}
-	return db_exec_rows(db, &executions_set, NULL, 0, v, n, SET_VALUES, NULL, err);
+	return db_exec_rows_later(db, &executions_set, v, n, SET_VALUES, ERR_CONFLICT, err);
 }
 
 static void step_values(
@@ -133,7 +133,8 @@ static int store_steps(
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < s[i].nsteps; k++)
 			step_values(a, s[i].x, &s[i].steps[k], v + STEP_VALUES * at++);
-	return db_exec_rows(db, &execution_steps_put, NULL, 0, v, nsteps, STEP_VALUES, NULL, err);
+	return db_exec_rows_later(
+	    db, &execution_steps_put, v, nsteps, STEP_VALUES, ERR_CONFLICT, err);
 }
 
 static int store_states(struct db *db, const struct execution_store *s, size_t n, struct err *err)
@@ -153,7 +154,7 @@ static int store_states(struct db *db, const struct execution_store *s, size_t n
 		}
 	}
 	if (nput > 0 &&
-	    db_exec_rows(db, &execution_states_put, NULL, 0, put, nput, 3, NULL, err) == -1)
+	    db_exec_rows_later(db, &execution_states_put, put, nput, 3, ERR_CONFLICT, err) == -1)
 		return -1;
 	return ndrop == 0 ? 0
 			  : db_exec_rows(db, &execution_states_drop,
@@ -240,9 +241,9 @@ int executions_store(
 int execution_put_state(struct db *db, const struct execution *x, const struct uuid *from,
     int but_seq, struct str state, struct err *err)
 {
-	if (db_exec_rows(db, &execution_states_put, NULL, 0,
+	if (db_exec_rows_later(db, &execution_states_put,
 		(const struct db_val[]){db_uuid(&x->account_id), db_uuid(&x->id), db_strn(state)},
-		1, 3, NULL, err) == -1)
+		1, 3, ERR_CONFLICT, err) == -1)
 		return -1;
 	return db_exec(db, &execution_steps_copy,
 	    DB_VALS(db_uuid(&x->id), db_uuid(&x->account_id), db_uuid(from), db_int(but_seq)), NULL,

@@ -179,7 +179,7 @@ int executions_insert(struct db *db, struct execution *const *xs, size_t n, stru
 		*p++ = x->plan == NULL ? db_null() : db_strn(json_text(a, x->plan));
 		*p++ = db_int(x->created_us);
 	}
-	rc = db_exec_rows(db, &executions_put, NULL, 0, v, n, PUT_VALUES, NULL, err);
+	rc = db_exec_rows_later(db, &executions_put, v, n, PUT_VALUES, ERR_CONFLICT, err);
 	arena_free(a);
 	return rc;
 }

@@ -37,7 +37,7 @@ int import_errors_insert(struct db *db, struct arena *a, const struct task *t,
 
 		memcpy(v + 6 * i, row, sizeof(row));
 	}
-	return db_exec_rows(db, &import_errors_add, NULL, 0, v, n, 6, NULL, err);
+	return db_exec_rows_later(db, &import_errors_add, v, n, 6, ERR_CONFLICT, err);
 }
 
 int import_errors_page(struct db *db, struct arena *a, const struct task *t, int64_t after_line,

@@ -201,7 +201,7 @@ static int keys_claim(struct finding *f, struct db_rows *held, struct err *err)
 		hashes[n] = db_uuid(&k->hash);
 		memcpy(v + 4 * n++, row, sizeof(row));
 	}
-	if (db_exec_rows(db, &lead_firsts_claim, NULL, 0, v, n, 4, NULL, err) == -1)
+	if (db_exec_rows_later(db, &lead_firsts_claim, v, n, 4, ERR_CONFLICT, err) == -1)
 		return -1;
 	return db_query_rows(
 	    db, f->a, &lead_firsts_held, DB_VALS(db_uuid(account_id)), hashes, n, 1, held, err);

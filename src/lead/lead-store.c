@@ -342,7 +342,7 @@ int lead_store_ready(
 
 		memcpy(v + i * READY_VALUES, row, sizeof(row));
 	}
-	return db_exec_rows(db, &leads_make_ready, NULL, 0, v, n, READY_VALUES, NULL, err);
+	return db_exec_rows_later(db, &leads_make_ready, v, n, READY_VALUES, ERR_CONFLICT, err);
 }
 
 int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *row,

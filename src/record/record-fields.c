@@ -439,7 +439,7 @@ static int kind_save(struct catalogue_page *pg, const struct catalogue_kind *k, 
 
 		memcpy(v + 8 * n++, row, sizeof(row));
 	}
-	if (db_exec_rows(pg->db, &fields_put, NULL, 0, v, n, 8, NULL, err) == -1)
+	if (db_exec_rows_later(pg->db, &fields_put, v, n, 8, ERR_CONFLICT, err) == -1)
 		return -1;
 	if (k->records == 0)
 		return 0;

@@ -98,5 +98,5 @@ int table_cells_insert(struct db *db, struct arena *a, const struct table *t,
 		vals[5 * i + 3] = table_key_val(&cells->v[i].key);
 		vals[5 * i + 4] = db_uuid(&cells->v[i].row_id);
 	}
-	return db_exec_rows(db, &table_cells_put, NULL, 0, vals, cells->n, 5, NULL, err);
+	return db_exec_rows_later(db, &table_cells_put, vals, cells->n, 5, ERR_CONFLICT, err);
 }
