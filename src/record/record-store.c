@@ -332,17 +332,34 @@ static bool is_repeated_whole(const struct working_record *w, const struct recor
 	return w->data == NULL && w->clocks_text.p == NULL && str_eq(it->data, w->text);
 }
 
-static void patch_leave_unsaid(
+/* Takes what is unsaid out of the patch; what of it the record lacks is returned. */
+static json_t *patch_take_unsaid(
     struct arena *a, const json_t *data, json_t *patch, struct str unsaid)
 {
+	json_t *lacking = json_own(a, json_object());
 	struct str name;
 
 	while (unsaid.n > 0 && str_split(&unsaid, ',', &name)) {
 		const char *key = arena_strndup(a, name.p, name.n);
+		json_t *v = json_object_get(patch, key);
 
-		if (json_object_get(data, key) != NULL)
-			json_object_del(patch, key);
+		if (v != NULL && json_object_get(data, key) == NULL)
+			json_set(lacking, key, json_incref(v));
+		json_object_del(patch, key);
 	}
+	return lacking;
+}
+
+/* It stands there as older than whatever was said, or will be. */
+static void working_fill(
+    struct upsert_batch *b, struct working_record *w, const json_t *lacking, json_t *changes)
+{
+	struct clock_merge m = {.a = b->a, .at_us = CLOCK_FILL};
+
+	if (json_object_size(lacking) == 0)
+		return;
+	clock_merge(&m, w->data, w->clocks, lacking);
+	json_array_extend(changes, m.changes);
 }
 
 static int record_merge_patch(
@@ -350,7 +367,7 @@ static int record_merge_patch(
 {
 	const int64_t at = item_time_over(w, it);
 	struct clock_merge m = {.a = b->a, .at_us = at};
-	json_t *patch;
+	json_t *patch, *lacking;
 
 	it->outcome = at < w->newest_us && at != CLOCK_FILL ? RECORD_STALE : RECORD_UNCHANGED;
 	if (is_repeated_whole(w, it)) {
@@ -364,10 +381,11 @@ static int record_merge_patch(
 		it->is_refused = true;
 		return -1;
 	}
-	patch_leave_unsaid(b->a, w->data, patch, it->unsaid);
+	lacking = patch_take_unsaid(b->a, w->data, patch, it->unsaid);
 	if (it->is_of_cells)
 		record_keep_printed(b->a, w->data, patch, it->has_cleared);
 	clock_merge(&m, w->data, w->clocks, patch);
+	working_fill(b, w, lacking, m.changes);
 	if (m.is_clock_moved)
 		working_confirm(w, at);
 	if (json_array_size(m.changes) == 0)

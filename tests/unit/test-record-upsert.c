@@ -635,6 +635,33 @@ static const char *random_payload(struct arena *a)
 
 /* Random histories, in transactions of any size: the store agrees with the model, and the record of
  * each moment is what had come by then. */
+/* Members that stand in a payload for want of a value are older than whatever was said of them,
+ * in whatever order that comes; what is there they leave alone. */
+static void unsaid_is_older(void)
+{
+	struct db *db = test_db();
+	struct uuid account = uuid_new();
+	struct err err = ERR_INIT;
+	struct record_item it;
+	struct arena *a;
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	PUT("{\"a\":1,\"b\":1}", 100);
+	it = item(account, "x", "{\"a\":2,\"b\":null,\"c\":null,\"d\":null}", 300);
+	it.unsaid = STR("b,c,d");
+	OK(store(db, a, &it, 1, &err), &err);
+	CHECK(it.outcome == RECORD_UPDATED);
+	CHECK(TEXT_EQ(data_of(db, a, account, "x"), "{\"a\":2,\"b\":1,\"c\":null,\"d\":null}"));
+	CHECK(PUT("{\"a\":0,\"c\":3}", 200) == RECORD_UPDATED);
+	CHECK(PUT("{\"d\":4}", 0) == RECORD_UPDATED);
+	CHECK(TEXT_EQ(data_of(db, a, account, "x"), "{\"a\":2,\"b\":1,\"c\":3,\"d\":4}"));
+	OK(store(db, a, &it, 1, &err), &err);
+	CHECK(it.outcome == RECORD_UNCHANGED);
+	arena_free(a);
+}
+
 static void random_histories(void)
 {
 	enum { ROUNDS = 150, MOST = 24 };
@@ -897,6 +924,7 @@ void suite_record_upsert(void)
 	    {"too large", too_large}, {"every order ends the same", every_order_ends_the_same},
 	    {"late among payloads without a time", late_among_timeless},
 	    {"times to come", times_to_come}, {"what comes late fills", fills},
+	    {"unsaid is older than all", unsaid_is_older},
 	    {"the connection that it last came by", keeps_its_connection},
 	    {"random histories agree with the model", random_histories},
 	    {"two insert at once", two_insert_at_once}, {"sixteen writers", many_writers});
