@@ -21,6 +21,7 @@ struct lane_key;
 struct lead_ready;
 struct personal_table;
 struct record_dispatch;
+struct record_item;
 struct record_news;
 struct record_story;
 struct req;
@@ -48,6 +49,9 @@ typedef int lead_decorate_fn(struct app *app, struct arena *a, const struct uuid
 /* record/record.h: runs what is subscribed to a record. */
 typedef int record_dispatch_fn(struct app *app, struct arena *a, const struct record_dispatch *d,
     int64_t *matched, json_t *ids, struct err *err);
+/* lead/lead.h: record_upsert where leads follow their records. */
+typedef int records_upsert_fn(struct app *app, struct db *db, struct arena *a,
+    struct record_item *items, size_t n, bool is_bulk, struct err *err);
 /* record/record.h: told within the transaction that stored n records. */
 typedef int records_stored_fn(
     struct db *db, struct arena *a, const struct record_news *news, size_t n, struct err *err);
@@ -110,6 +114,7 @@ struct hooks {
 	breaker_opened_fn *const *breaker_opened;
 	record_dispatch_fn *record_dispatch;
 	records_stored_fn *records_stored;
+	records_upsert_fn *records_upsert;
 	trigger_changed_fn *trigger_changed;
 	tell_triggers_fn *tell_triggers;
 	trigger_poll_check_fn *trigger_poll_check;

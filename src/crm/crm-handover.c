@@ -45,6 +45,15 @@ int crm_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct 
 	return rc == -1 ? -1 : 0;
 }
 
+int crm_lead_corrected(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, int revision, struct err *err)
+{
+	struct delivery_queueing q = {
+	    .app = app, .a = a, .how = PUSH_LIVE, .account_id = *account_id};
+
+	return deliveries_correct(&q, lead_id, &revision, 1, err);
+}
+
 int crm_on_lead_corrected(struct job *j, struct lead_ready *leads, size_t n, struct err *err)
 {
 	struct delivery_queueing q = {.app = j->app,

@@ -67,6 +67,10 @@ int crm_lead_of_record(struct app *app, struct arena *a, const struct uuid *acco
  */
 int crm_push_lead(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, const struct uuid *to, size_t n, size_t *queued, struct err *err);
+/* Within a transaction: what is done for a lead that has another form, where no job of the lead
+ * tells (lead_capture.is_told): who took an older one gets the new one. */
+int crm_lead_corrected(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, int revision, struct err *err);
 /* All leads that wait, with a row of the audit log: at most `limit` of them (0: all), to the one
  * destination or, where only is NULL, to each. *pending is about how many there are. */
 int crm_queue_all(struct req *r, int64_t limit, const struct uuid *only, struct uuid *task_id,

@@ -1,6 +1,7 @@
 /* record.upsert: a record of the store, with the source flow_step. */
 #include "base/arena.h"
 #include "base/clock.h"
+#include "crm/crm.h"
 #include "flow/flow-internal.h"
 
 static int upsert_check_texts(struct step_call *c, struct record_item *item, struct err *err)
@@ -18,6 +19,19 @@ static int upsert_check_texts(struct step_call *c, struct record_item *item, str
 	item->resource_type = str_from(type);
 	item->external_id = id;
 	return 0;
+}
+
+/* A lead follows its record. Its destinations are told here, since its job would start the flows
+ * that wait for changed leads, this one among them: what a flow writes starts none. */
+static int upsert_store(struct step_call *c, struct record_item *item, struct err *err)
+{
+	struct lead_capture lead;
+
+	if (lead_record_upsert_told(c->app, c->db, c->a, item, &lead, err) == -1)
+		return -1;
+	if (!lead.is_corrected)
+		return 0;
+	return crm_lead_corrected(c->app, c->a, &c->account_id, &lead.id, lead.revision, err);
 }
 
 static int upsert_run(struct step_call *c, struct err *err)
@@ -41,7 +55,7 @@ static int upsert_run(struct step_call *c, struct err *err)
 		step_would(c, "write a record", json_incref(JSON_ITER(c->input)));
 		return 0;
 	}
-	if (record_upsert(c->db, c->a, &item, 1, err) == -1)
+	if (upsert_store(c, &item, err) == -1)
 		return -1;
 	c->output = json_own(c->a, json_object());
 	json_set_str(c->output, "recordId", uuid_dup(c->a, item.id));

@@ -253,7 +253,7 @@ int import_adopt(struct db *db, struct arena *a, const struct uuid *account_id,
 /* ---- a run --------------------------------------------------------------------------------- */
 
 struct import_run {
-	const struct app *app;
+	struct app *app;
 	const struct task *task; /* as of the last commit */
 	struct import_map *map;
 	struct csv_reader *rd;
@@ -265,8 +265,7 @@ struct import_run {
 	size_t nall, cap;
 };
 
-static struct import_run *import_run_new(
-    const struct app *app, struct arena *a, const struct task *t)
+static struct import_run *import_run_new(struct app *app, struct arena *a, const struct task *t)
 {
 	struct import_run *run = arena_zalloc(a, sizeof(*run));
 
@@ -343,7 +342,7 @@ static int run_store_carefully(struct db *db, struct arena *a, struct import_run
 	for (size_t i = 0; i < b->nitems; i++) {
 		struct err e = ERR_INIT;
 
-		if (record_upsert(db, a, &b->items[i], 1, &e) == 0) {
+		if (record_upsert_any(run->app, db, a, &b->items[i], 1, true, &e) == 0) {
 			if (run_tell(db, a, run, &b->items[i], 1, err) == -1)
 				return -1;
 			counts_add_outcome(c, &b->items[i]);
@@ -362,7 +361,7 @@ static int run_store_items(struct db *db, struct arena *a, struct import_run *ru
 {
 	if (run->is_careful)
 		return run_store_carefully(db, a, run, errors, n, c, err);
-	if (record_upsert(db, a, run->now->items, run->now->nitems, err) == -1)
+	if (record_upsert_any(run->app, db, a, run->now->items, run->now->nitems, true, err) == -1)
 		return -1;
 	for (size_t i = 0; i < run->now->nitems; i++)
 		counts_add_outcome(c, &run->now->items[i]);

@@ -255,6 +255,7 @@ struct commit_rows {
 	size_t *record_of_lead;
 	bool *is_replayed; /* per lead: its event is being replayed */
 	size_t nleads;
+	struct lead_followers followers; /* plain records of leads that are there */
 	struct job *jobs;
 	size_t njobs;
 };
@@ -439,6 +440,37 @@ static void commit_collect_rest(struct group_commit *c, struct commit_rows *r)
 	}
 }
 
+/* Plain records whose type is that of leads, as a connection brings them that names no fields of
+ * its leads: a lead that is there follows. */
+static int commit_find_followers(
+    struct db *db, struct group_commit *c, struct commit_rows *r, struct err *err)
+{
+	struct record_item **plain = arena_array(c->a, r->nrecords + 1, sizeof(*plain));
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->nrecords; i++)
+		if (!r->record_of[i]->is_lead)
+			plain[n++] = &r->records[i];
+	return lead_followers_find(NULL, db, c->a, plain, n, &r->followers, err);
+}
+
+static void commit_collect_followers(struct group_commit *c, struct commit_rows *r)
+{
+	struct lead_capture *news = arena_array(c->a, r->followers.n + 1, sizeof(*news));
+	size_t n = lead_followers_news(&r->followers, news);
+
+	for (size_t i = 0; i < n; i++) {
+		size_t record = 0;
+
+		while (!uuid_eq(r->records[record].id, news[i].record_id))
+			record++;
+		news[i].class = c->class;
+		news[i].is_older = c->is_done[r->set_of[record] - c->sets];
+		r->record_of_lead[r->nleads] = record;
+		r->leads[r->nleads++] = news[i];
+	}
+}
+
 /* Which items are at fault when it fails is kept for the next try. */
 static int commit_upsert(
     struct db *db, struct group_commit *c, struct commit_rows *r, struct err *err)
@@ -558,7 +590,7 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 	    .jobs = arena_array(c->a, total, sizeof(*r.jobs))};
 
 	commit_collect_records(c, &r);
-	if (commit_upsert(db, c, &r, err) == -1)
+	if (commit_find_followers(db, c, &r, err) == -1 || commit_upsert(db, c, &r, err) == -1)
 		return -1;
 	commit_note_records(c, &r);
 	for (size_t i = 0; i < r.nrecords; i++) {
@@ -568,6 +600,7 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 	if (commit_tell_records(db, c, &r, err) == -1 || commit_tell_events(db, c, err) == -1)
 		return -1;
 	commit_collect_rest(c, &r);
+	commit_collect_followers(c, &r);
 	commit_collect_effects(c, &r);
 	if (commit_capture(db, c, &r, err) == -1)
 		return -1;

@@ -106,15 +106,15 @@ static int lead_create_body(struct db *db, void *arg, struct err *err)
 	return lead_capture(db, c->r->a, &c->lead, 1, err);
 }
 
-/* Fills what goes to the store; false with the answer given. */
-static bool lead_create_prepare(struct req *r, struct lead_creating *c)
+/* Fills what goes to the store: 1, 0 with the answer given, -1. */
+static int lead_create_prepare(struct req *r, struct lead_creating *c, struct err *err)
 {
 	struct lead_body body = {.provider_type = STR("manual")};
 	struct str id;
 	json_t *lead;
 
 	if (!req_read_body(r, JSON_MEMBERS(lead_body_members), &body))
-		return false;
+		return 0;
 	if (provider_find(r->app->providers, body.provider_type) == NULL)
 		req_invalid(r, "providerType", "is not a provider of the catalogue");
 	lead = lead_from_body(r->a, r->json);
@@ -123,7 +123,7 @@ static bool lead_create_prepare(struct req *r, struct lead_creating *c)
 		    "a lead needs at least an email, a phone number, a name or a field");
 	if (req_has_invalid(r)) {
 		res_invalid(r);
-		return false;
+		return 0;
 	}
 	/* Blanks at its ends are no difference to the database, nor to people. */
 	id = utf8_trim(body.provider_lead_id);
@@ -131,7 +131,9 @@ static bool lead_create_prepare(struct req *r, struct lead_creating *c)
 		id = str_from(uuid_dup(r->a, uuid_new()));
 	const json_t *given = json_own(r->a, json_copy(lead));
 	struct str unsaid;
-	lead_normalize(r->a, lead, NULL);
+	if (lead_normalize_as_known(
+		r->app, r->a, &r->actor.account_id, body.provider_type, id, lead, err) == -1)
+		return -1;
 	lead_keep_sent(lead, r->json);
 	c->record = (struct record_item){.account_id = r->actor.account_id,
 	    .provider_type = body.provider_type,
@@ -150,15 +152,16 @@ static bool lead_create_prepare(struct req *r, struct lead_creating *c)
 	    .lead = json_text(r->a, lead),
 	    .source = LEAD_SOURCE_MANUAL,
 	    .received_us = opt_time_or(body.received, clock_now_us())};
-	return true;
+	return 1;
 }
 
 int lead_create(struct req *r, struct uuid *id, bool *is_new, struct err *err)
 {
 	struct lead_creating c = {.r = r};
+	int rc = lead_create_prepare(r, &c, err);
 
-	if (!lead_create_prepare(r, &c))
-		return 0;
+	if (rc != 1)
+		return rc;
 	if (db_transaction(r->app->db, lead_create_body, &c, err) == -1)
 		return -1;
 	*id = c.lead.id;

@@ -23,9 +23,9 @@
 #include "lead/lead-internal.h"
 #include "record/record.h"
 
-enum { STORED_STAGE, STORED_LEAD, STORED_CONNECTION };
+enum { STORED_STAGE, STORED_LEAD, STORED_CONNECTION, STORED_REVISION };
 DB_STMT(lead_lock_form,
-    "SELECT stage, lead, connection_id FROM leads WHERE account_id = ? AND id = ?"
+    "SELECT stage, lead, connection_id, revision FROM leads WHERE account_id = ? AND id = ?"
     " FOR UPDATE");
 DB_STMT(lead_set_form,
     "UPDATE leads SET lead = ?, email = ?, phone_number = ?, full_name = ?,"
@@ -66,7 +66,7 @@ static struct record_item record_item_of(
 	    .provider_type = l->provider_type,
 	    .resource_type = STR("lead"),
 	    .external_id = l->provider_lead_id,
-	    .source = lead_source(&l->event_id, &l->connection_id),
+	    .source = l->is_told ? l->source : lead_source(&l->event_id, &l->connection_id),
 	    .event_id = l->event_id,
 	    .connection_id = l->connection_id,
 	    .index_later = true,
@@ -170,6 +170,9 @@ static int lead_run_again(struct db *db, struct arena *a, const struct lead_capt
 	struct uuid connection_id = db_get_uuid(stored, 0, STORED_CONNECTION);
 	struct job job = lead_process_job(&l->account_id, &l->id, &connection_id);
 
+	job.class = l->class;
+	if (l->is_told)
+		return 0;
 	if (lead_is_ready(stored))
 		return job_run_now(db, &job, err);
 	return lead_process_again(db, a, &l->account_id, &l->id, err) == -1 ? -1 : 0;
@@ -184,6 +187,8 @@ int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct 
 
 	if (found != 1 || (l->record == NULL && !l->is_record_new))
 		return found == -1 ? -1 : 0;
+	if (l->is_known && !lead_is_ready(&rows))
+		return 0;
 	if ((stored = json_parse_stored(a, db_get_str(&rows, 0, STORED_LEAD), err)) == NULL ||
 	    (l->lead.p != NULL && (news = json_parse(a, l->lead, err)) == NULL))
 		return err_prefix(err, "lead");
@@ -203,6 +208,7 @@ int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct 
 	if (is_read_again(l) && lead_is_ready(&rows) && !members_differ(old, form))
 		return lead_store_form(db, a, l, form, false, err);
 	l->is_corrected = true;
+	l->revision = (int)db_get_int(&rows, 0, STORED_REVISION) + 1;
 	if (lead_store_form(db, a, l, form, true, err) == -1)
 		return -1;
 	return lead_run_again(db, a, l, &rows, err);

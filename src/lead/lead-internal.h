@@ -65,6 +65,14 @@ struct lead_row {
 	const char *duplicate_by; /* "email", "phone" */
 	bool is_held;             /* back from destinations, as a duplicate */
 };
+/* The lead's own fields that its record has as well: texts, and objects of further ones. */
+#define LEAD_TEXTS 6
+#define LEAD_MAPS 2
+extern const char *const lead_texts[LEAD_TEXTS], *const lead_maps[LEAD_MAPS];
+/* lead_normalize of what is told of a lead that may be there already: a phone number is at home
+ * where that one's connection, or its raw fields, say. */
+int lead_normalize_as_known(struct app *app, struct arena *a, const struct uuid *account_id,
+    struct str provider_type, struct str provider_lead_id, json_t *lead, struct err *err);
 /* How the payload of a lead came that has, or has not, an event and a connection: the source of
  * its record. */
 const char *lead_source(const struct uuid *event_id, const struct uuid *connection_id);

@@ -253,7 +253,8 @@ static int leads_hand_over(
 		    .provider_type = ps[i]->row.provider_type,
 		    .lead = ps[i]->row.lead,
 		    .revision = ps[i]->row.revision,
-		    .is_imported = lead_is_imported(&ps[i]->row)};
+		    .is_imported = lead_is_imported(&ps[i]->row) ||
+				   (is_again && ps[i]->job->class == JOB_BULK)};
 	const struct hooks *hooks = &first->app->hooks;
 	lead_ready_fn *const *told = is_again ? hooks->lead_corrected : hooks->lead_ready;
 

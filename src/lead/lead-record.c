@@ -11,11 +11,10 @@
 #include "lead/lead-internal.h"
 #include "record/record.h"
 
-static const char *const lead_texts[] = {
+const char *const lead_texts[LEAD_TEXTS] = {
     "email", "phoneNumber", "company", "firstName", "lastName", "fullName"};
-#define TEXTS (sizeof(lead_texts) / sizeof(lead_texts[0]))
+const char *const lead_maps[LEAD_MAPS] = {"rawFieldData", "customFields"};
 #define UNSAID_BYTES 100u /* more than all their names */
-static const char *const lead_maps[] = {"rawFieldData", "customFields"};
 static const char *const lead_ids[] = {"formId", "adId", "campaignId", "createdAt"};
 #define IDS (sizeof(lead_ids) / sizeof(lead_ids[0]))
 
@@ -41,7 +40,7 @@ json_t *lead_record_data(struct arena *a, const json_t *data, const json_t *give
 	struct buf *b = buf_new(a, UNSAID_BYTES);
 
 	json_object_update(out, JSON_ITER(lead));
-	for (size_t i = 0; i < TEXTS; i++)
+	for (size_t i = 0; i < LEAD_TEXTS; i++)
 		/* what else the payload calls so is no field of the lead */
 		if (!lead_tells(given, lead_texts[i]) && !has_member(data, lead_texts[i]))
 			buf_printf(b, "%s%s", b->len > 0 ? "," : "", lead_texts[i]);
@@ -68,11 +67,11 @@ json_t *lead_of_record(struct arena *a, const json_t *record, const json_t *lead
 {
 	json_t *out = json_own(a, json_object());
 
-	for (size_t i = 0; i < TEXTS; i++) {
+	for (size_t i = 0; i < LEAD_TEXTS; i++) {
 		json_set(out, lead_texts[i], json_null());
 		copy_member(out, record, lead_texts[i], JSON_STRING);
 	}
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < LEAD_MAPS; i++) {
 		json_set(out, lead_maps[i], json_object());
 		copy_member(out, record, lead_maps[i], JSON_OBJECT);
 	}

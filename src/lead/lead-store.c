@@ -123,23 +123,31 @@ static int lead_insert_row(
 	return 0;
 }
 
+static int lead_find_stored(struct db *db, struct arena *a, struct lead_capture *l, struct err *err)
+{
+	struct db_val key = db_strn(l->provider_lead_id);
+	struct db_rows rows;
+
+	if (db_query_rows(db, a, &leads_by_provider_id,
+		DB_VALS(db_uuid(&l->account_id), db_strn(l->provider_type)), &key, 1, 1, &rows,
+		err) == -1)
+		return -1;
+	if (rows.count != 1)
+		return err_set(err, ERR_RETRY, "a lead vanished while it was captured");
+	l->is_new = uuid_eq(l->id, db_get_uuid(&rows, 0, 0));
+	l->id = db_get_uuid(&rows, 0, 0);
+	return 0;
+}
+
 /* Which of the rows were there before: the stored id of such a lead is not ours. */
 static int lead_find_existing(
     struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct lead_capture *l = &leads[i];
-		struct db_val key = db_strn(l->provider_lead_id);
-		struct db_rows rows;
 
-		if (db_query_rows(db, a, &leads_by_provider_id,
-			DB_VALS(db_uuid(&l->account_id), db_strn(l->provider_type)), &key, 1, 1,
-			&rows, err) == -1)
+		if (!l->is_known && lead_find_stored(db, a, l, err) == -1)
 			return -1;
-		if (rows.count != 1)
-			return err_set(err, ERR_RETRY, "a lead vanished while it was captured");
-		l->is_new = uuid_eq(l->id, db_get_uuid(&rows, 0, 0));
-		l->id = db_get_uuid(&rows, 0, 0);
 		for (size_t k = 0; k < i && !l->is_new && !l->is_record_new; k++)
 			l->is_record_new = leads[k].is_record_new && uuid_eq(leads[k].id, l->id);
 		if (!l->is_new && (l->has_news || l->is_record_new) &&
@@ -170,16 +178,18 @@ int lead_capture(
 {
 	struct db_val *v = arena_alloc(a, n * INSERT_VALUES * sizeof(*v));
 	uint64_t inserted = 0;
+	size_t rows = 0;
 
 	if (n == 0)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		leads[i].is_new = true;
+		leads[i].is_new = !leads[i].is_known;
 		leads[i].is_corrected = false;
-		if (lead_insert_row(a, &leads[i], v + i * INSERT_VALUES, err) == -1)
+		if (leads[i].is_new &&
+		    lead_insert_row(a, &leads[i], v + rows++ * INSERT_VALUES, err) == -1)
 			return -1;
 	}
-	if (db_exec_rows(db, &leads_insert, NULL, 0, v, n, INSERT_VALUES, &inserted, err) == -1)
+	if (db_exec_rows(db, &leads_insert, NULL, 0, v, rows, INSERT_VALUES, &inserted, err) == -1)
 		return -1;
 	if (inserted < n && lead_find_existing(db, a, leads, n, err) == -1)
 		return -1;

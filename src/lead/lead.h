@@ -11,6 +11,8 @@
 #include "job/job.h"
 #include "record/lead-status.h"
 
+struct record_item;
+
 /* Stages: how much is known of a lead. */
 #define LEAD_RECEIVED "received" /* its details are not fetched yet */
 #define LEAD_READY "ready"
@@ -46,10 +48,14 @@ struct lead_capture {
 	const char *source;   /* how it came: as the record's; "manual" by hand */
 	enum job_class class; /* of its job, and so of its pushes: bulk for what was imported */
 	int64_t received_us;
+	/* `id` is that of a lead which is there: it follows its record, if it is ready. */
+	bool is_known;
+	bool is_told; /* of another form whoever calls tells the destinations, and no job does */
 	/* set on return: */
 	struct uuid id;
 	bool is_new;
 	bool is_corrected;  /* it was there, and has another form now */
+	int revision;       /* … which is this one */
 	bool is_in_the_way; /* lead_capture_shared */
 };
 /* Within a transaction: writes the rows that are not there yet, and a lead.process job for each new
@@ -62,6 +68,26 @@ int lead_capture(
  * all others say may_be_there. */
 int lead_capture_shared(
     struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err);
+
+/* Records that come by doors which know no leads (lead-follow.c). Within a transaction: which of n
+ * items are of leads that are there, before they are upserted; what they tell of them is brought
+ * into normal form, in the items. Without an app the default country of a lead's connection is not
+ * known. */
+struct lead_followers {
+	struct record_item **item;
+	struct uuid *id;
+	size_t n;
+};
+int lead_followers_find(struct app *app, struct db *db, struct arena *a,
+    struct record_item *const *items, size_t n, struct lead_followers *out, struct err *err);
+/* Behind the upsert: those that have news, at most f->n, for lead_capture. */
+size_t lead_followers_news(const struct lead_followers *f, struct lead_capture *out);
+/* record_upsert with both: leads follow. A hook (record/record.h: record_upsert_any). */
+int lead_records_upsert(struct app *app, struct db *db, struct arena *a, struct record_item *items,
+    size_t n, bool is_bulk, struct err *err);
+/* The same of one record, whose lead is told by the caller: if it is_corrected. */
+int lead_record_upsert_told(struct app *app, struct db *db, struct arena *a,
+    struct record_item *item, struct lead_capture *lead, struct err *err);
 
 /* Within a transaction: the lead with that id of its provider goes, and with it all that others
  * have of it (the hook lead_erased); *id was its own. 1, 0 there is none, -1. */

@@ -204,6 +204,7 @@ const struct hooks product_hooks = {
     .lead_decorate = crm_add_destinations,
     .record_dispatch = triggers_replay,
     .records_stored = triggers_tell,
+    .records_upsert = lead_records_upsert,
     .trigger_changed = polls_follow_trigger,
     .tell_triggers = polls_tell_triggers,
     .trigger_poll_check = poll_trigger_check,

@@ -445,7 +445,8 @@ static int fetch_store_body(struct db *db, void *arg, struct err *err)
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i].item.data.p != NULL)
 			items[n++] = f->v[i].item;
-	if ((n > 0 && record_upsert(db, j->a, items, n, err) == -1) ||
+	if ((n > 0 &&
+		record_upsert_any(j->app, db, j->a, items, n, j->class == JOB_BULK, err) == -1) ||
 	    fetch_tell(db, f, items, err) == -1 || fetch_end_beside(db, f, err) == -1)
 		return -1;
 	if (fetch_is_done(f, j))

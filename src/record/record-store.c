@@ -693,6 +693,15 @@ int record_upsert(
 	return upsert_items(db, a, items, n, false, err);
 }
 
+int record_upsert_any(struct app *app, struct db *db, struct arena *a, struct record_item *items,
+    size_t n, bool is_bulk, struct err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (app->hooks.records_upsert != NULL && str_is(items[i].resource_type, "lead"))
+			return app->hooks.records_upsert(app, db, a, items, n, is_bulk, err);
+	return record_upsert(db, a, items, n, err);
+}
+
 int record_upsert_shared(
     struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err)
 {

@@ -66,6 +66,10 @@ struct record_item {
  * call merge one after the other. */
 int record_upsert(
     struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err);
+/* The same for doors that know no leads, such as files: a lead that is there follows its record
+ * (hook records_upsert). is_bulk: its pushes come behind what has just happened. */
+int record_upsert_any(struct app *app, struct db *db, struct arena *a, struct record_item *items,
+    size_t n, bool is_bulk, struct err *err);
 /* The same for who works for many: it waits for no record that others hold, and reads no more of
  * what is stored than RECORD_SHARED_BYTES. Else ERR_LOCKED, and items that are in the way say so:
  * without them, and what goes with them, it may be tried again. */
