@@ -140,6 +140,7 @@ static int lead_create_prepare(struct req *r, struct lead_creating *c, struct er
 	    .resource_type = STR("lead"),
 	    .external_id = id,
 	    .source = RECORD_SOURCE_IMPORT,
+	    .is_correction = true,
 	    .data = json_text(r->a, lead_record_data(r->a, NULL, given, lead, &unsaid)),
 	    .unsaid = unsaid,
 	    .at_us = clock_now_us()};

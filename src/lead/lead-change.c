@@ -172,6 +172,7 @@ static int change_record(
 	    .resource_type = STR("lead"),
 	    .external_id = c->provider_lead_id,
 	    .source = RECORD_SOURCE_IMPORT,
+	    .is_correction = true,
 	    .data = json_text(r->a, news),
 	    .at_us = clock_now_us()};
 	return record_upsert(r->app->db, r->a, item, 1, err);

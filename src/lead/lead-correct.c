@@ -69,6 +69,7 @@ static struct record_item record_item_of(
 	    .source = l->is_told ? l->source : lead_source(&l->event_id, &l->connection_id),
 	    .event_id = l->event_id,
 	    .connection_id = l->connection_id,
+	    .is_correction = uuid_is_nil(l->event_id) && uuid_is_nil(l->connection_id),
 	    .index_later = true,
 	    .data = json_text(a, data),
 	    .at_us = clock_now_us()};

@@ -129,6 +129,7 @@ static int item_normalize(struct app *app, struct arena *a, const struct db_rows
 	lead_leave_alone(lead, data, given);
 	it->data = json_text(a, lead_record_data(a, data, given, lead, &it->unsaid));
 	it->words = (struct str){NULL, 0}; /* they were of what came */
+	it->is_correction = uuid_is_nil(it->event_id) && uuid_is_nil(it->connection_id);
 	return 0;
 }
 
@@ -239,6 +240,7 @@ static void items_tell(struct record_item *items, const struct record_item *mine
 		items[i] = mine[i];
 		items[i].data = came.data;
 		items[i].unsaid = came.unsaid;
+		items[i].is_correction = came.is_correction;
 		items[i].words = came.words;
 	}
 }

@@ -228,9 +228,15 @@ static void change_note(struct merging *g, json_t *before, json_t *after)
 	json_array_append_new(g->m->changes, c);
 }
 
+/* When it says so, over what was said then. */
+static int64_t time_over(const struct merging *g, int64_t said)
+{
+	return g->m->is_last && said > g->m->at_us ? said : g->m->at_us;
+}
+
 static void clock_raise(struct merging *g, int64_t *at)
 {
-	if (*at >= g->m->at_us)
+	if (*at >= g->m->at_us || g->m->is_last)
 		return;
 	*at = g->m->at_us;
 	g->m->is_clock_moved = true;
@@ -320,9 +326,11 @@ static void object_prune(
 static void merge_over_object(struct merging *g, int depth, json_t *object, const char *key,
     json_t *there, struct clock_node *n, const json_t *value)
 {
-	if (node_newest(n, there) <= g->m->at_us) {
+	const int64_t newest = node_newest(n, there), at = time_over(g, newest);
+
+	if (newest <= at) {
 		member_set(g, object, key, there, value);
-		node_say(n, g->m->at_us, CLOCK_FILL);
+		node_say(n, at, CLOCK_FILL);
 		return;
 	}
 	clock_raise(g, &n->reset);
@@ -332,28 +340,33 @@ static void merge_over_object(struct merging *g, int depth, json_t *object, cons
 static void merge_leaf(struct merging *g, json_t *object, const char *key, json_t *there,
     struct clock_node *n, const json_t *value)
 {
-	if (g->m->at_us < n->said)
+	const int64_t at = time_over(g, n->said);
+
+	if (at < n->said)
 		return;
-	if (json_equal(there, value))
+	if (json_equal(there, value)) {
 		clock_raise(g, &n->said);
-	else
-		member_set(g, object, key, there, value);
-	n->said = g->m->at_us;
+		return;
+	}
+	member_set(g, object, key, there, value);
+	n->said = at;
 }
 
 static void merge_object(struct merging *g, int depth, json_t *object, const char *key,
     json_t *there, struct clock_node *n, const json_t *value)
 {
+	const int64_t at = time_over(g, n->said);
+
 	if (json_is_object(there)) {
-		if (g->m->at_us < n->reset)
+		if (time_over(g, n->reset) < n->reset)
 			return;
 		clock_raise(g, &n->said);
 		object_change(g, depth, there, n, value, merge_members);
-	} else if (g->m->at_us >= n->said) {
+	} else if (at >= n->said) {
 		const int64_t reset = n->said;
 
 		member_set(g, object, key, there, value);
-		node_say(n, g->m->at_us, reset);
+		node_say(n, at, reset);
 	}
 }
 

@@ -42,6 +42,9 @@ struct str clock_text_unsaid(struct arena *a, struct str unsaid, int64_t newest_
 struct clock_merge {
 	struct arena *a;
 	int64_t at_us;
+	/* It has no time of its own: it comes behind all that was said, be that later than at_us,
+	 * and what only repeats what is there moves no clock. */
+	bool is_last;
 	json_t *changes; /* [{path,before,after}], as record-undo.h takes back; a new array */
 	bool is_clock_moved;
 };

@@ -326,6 +326,23 @@ static void working_confirm(struct working_record *w, int64_t at)
 	w->is_confirmed = true;
 }
 
+/* Without a time of its own it comes just behind all that was said so far: a payload of that time
+ * which comes again takes nothing of it back. Of a record of which no time is known a correction is
+ * of now. */
+static struct clock_merge merge_at(struct arena *a, const struct record_item *it, int64_t at)
+{
+	struct clock_merge m = {.a = a, .at_us = at};
+
+	if (it->has_provider_time || at == CLOCK_FILL)
+		return m;
+	m.is_last = true;
+	if (at != TIME_NONE)
+		m.at_us = at + 1;
+	else if (it->is_correction)
+		m.at_us = it->at_us;
+	return m;
+}
+
 /* A payload that is the record, word by word, while all of the record is of one time. */
 static bool is_repeated_whole(const struct working_record *w, const struct record_item *it)
 {
@@ -366,7 +383,7 @@ static int record_merge_patch(
     struct upsert_batch *b, struct working_record *w, struct record_item *it, struct err *err)
 {
 	const int64_t at = item_time_over(w, it);
-	struct clock_merge m = {.a = b->a, .at_us = at};
+	struct clock_merge m = merge_at(b->a, it, at);
 	json_t *patch, *lacking;
 
 	it->outcome = at < w->newest_us && at != CLOCK_FILL ? RECORD_STALE : RECORD_UNCHANGED;

@@ -31,9 +31,10 @@ struct record_item {
 	struct uuid event_id;      /* nil: none */
 	struct uuid connection_id; /* that it came by; nil: by none, the record keeps its own */
 	int64_t at_us;
-	bool index_later; /* leave the search index to record_index_waiting */
-	bool is_only_new; /* a record that is there stays as it is */
-	bool is_fill;     /* what is there stays as it is, member by member */
+	bool index_later;   /* leave the search index to record_index_waiting */
+	bool is_only_new;   /* a record that is there stays as it is */
+	bool is_correction; /* somebody who knows better says it, and tells no time */
+	bool is_fill;       /* what is there stays as it is, member by member */
 	/* When the payload first came, if long before at_us (a replay, an import's file), else 0.
 	 */
 	int64_t received_us;

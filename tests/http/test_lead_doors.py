@@ -7,6 +7,7 @@ import urllib.parse
 from crm import Crm
 from harness import equal, has, run, test, true, wait_until
 from sent import T10, T11, T12, Sent
+from source import ad_source, answer_form
 from tenant import CustomWebhook, Meta, Tenant
 
 FIRST = {"mail": "first@example.com", "tel": "030 23125012", "first": "Mia", "last": "Kolb", "size": "10"}
@@ -197,6 +198,50 @@ def _():
         equal((len(runs(t, own)), len(runs(t, takes)), len(runs(t, refuses))), (3, 2, 1))
         equal(lead["customFields"]["run"], max(r["id"] for r in runs(t, own)))
         equal(sent.bodies()[-1]["mail"], "third@example.com")
+
+
+@test("what a person, a file or a flow has corrected is not taken back by what was said before and comes again")
+def _():
+    def patch(t, data):
+        equal(t.api("PATCH", "/leads/" + t.lead_of("N1")["id"], data).status, 200)
+
+    def post(t, data):
+        equal(t.api("POST", "/leads", {"providerType": "custom_webhook", "providerLeadId": "N1", **data}).status, 200)
+
+    for door in (patch, post, by_file, by_lines, by_flow):
+        with Crm() as crm:
+            sent = Sent(crm)
+            sent(T10, **FIRST)
+            sent.settle()
+            door(sent.t, {"email": "second@example.com"})
+            sent.settle()
+            for at in (T10, "2026-03-01T09:00:00Z", T10):
+                sent(at, **FIRST)
+            lead = sent.settle()
+            equal((lead["email"], lead["fullName"]), ("second@example.com", "Mia Kolb"), door)
+            equal([b["mail"] for b in sent.bodies()], ["first@example.com", "second@example.com"], door)
+            sent(T11, mail="third@example.com")
+            equal(sent.settle()["email"], "third@example.com", door)
+
+
+@test("what a person has corrected is not taken back by the platform's poll, nor by an import of its leads")
+def _():
+    for provider in ("meta_lead_ads", "google_ads", "linkedin_ads", "tiktok_ads"):
+        source = ad_source(provider)
+        answer_form(source, "first@example.com")
+
+        def lead():
+            return next((x for x in source.api("GET", "/leads?limit=200").json()["data"] if x["source"] == "webhook"), {})
+
+        wait_until(lambda: lead().get("stage") == "ready", 20, "the lead of " + provider)
+        answer = source.api("PATCH", "/leads/" + lead()["id"], {"email": "second@example.com", "fullName": "By Hand"})
+        equal(answer.status, 200, answer)
+        for poll in source.polls.all():
+            source.polls.round(poll)
+        source.imported()
+        data = source.api("GET", "/records/" + lead()["recordId"]).json()["data"]
+        for of in (lead(), data):
+            equal((of["email"], of["fullName"], of["lastName"]), ("second@example.com", "By Hand", "Hand"), provider)
 
 
 @test("a number that is entered for a lead which is known is at home where its connection, or the lead, says")

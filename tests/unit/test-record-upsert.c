@@ -633,8 +633,6 @@ static const char *random_payload(struct arena *a)
 	    values[random_below(COUNT(values))]);
 }
 
-/* Random histories, in transactions of any size: the store agrees with the model, and the record of
- * each moment is what had come by then. */
 /* Members that stand in a payload for want of a value are older than whatever was said of them,
  * in whatever order that comes; what is there they leave alone. */
 static void unsaid_is_older(void)
@@ -662,6 +660,51 @@ static void unsaid_is_older(void)
 	arena_free(a);
 }
 
+/* What was said by then and comes again takes nothing back of a payload without a time; what is
+ * newer does. Such a one that only repeats what is there is no word at all, and writes nothing. */
+static void repeats_take_nothing_back(void)
+{
+	struct db *db = test_db();
+	struct uuid account = uuid_new();
+	struct arena *a;
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	PUT("{\"a\":1,\"b\":1,\"o\":{\"x\":1}}", 100);
+	CHECK(PUT("{\"b\":1,\"o\":{\"x\":1}}", 0) == RECORD_UNCHANGED);
+	CHECK(NUMBER_OF(db, "SELECT clocks IS NULL FROM records WHERE account_id = ?",
+		  db_uuid(&account)) == 1);
+	CHECK(PUT("{\"a\":2,\"o\":{\"x\":2,\"y\":2}}", 0) == RECORD_UPDATED);
+	CHECK(PUT("{\"a\":1,\"b\":1,\"o\":{\"x\":1}}", 100) == RECORD_UNCHANGED);
+	CHECK(TEXT_EQ(data_of(db, a, account, "x"), "{\"a\":2,\"b\":1,\"o\":{\"x\":2,\"y\":2}}"));
+	CHECK(PUT("{\"a\":3}", 0) == RECORD_UPDATED); /* the later one of two */
+	CHECK(PUT("{\"b\":2}", 100) == RECORD_UPDATED);
+	CHECK(PUT("{\"a\":1}", 100) == RECORD_UNCHANGED);
+	CHECK(PUT("{\"o\":{\"x\":3}}", 200) == RECORD_UPDATED);
+	CHECK(TEXT_EQ(data_of(db, a, account, "x"), "{\"a\":3,\"b\":2,\"o\":{\"x\":3,\"y\":2}}"));
+	CHECK(NUMBER_OF(db, "SELECT provider_updated_at FROM records WHERE account_id = ?",
+		  db_uuid(&account)) == 200);
+	account = uuid_new(); /* of which no time is known: one that corrects it is of now */
+	PUT("{\"a\":1,\"b\":1}", 0);
+	for (int again = 2; again < 4; again++) {
+		struct record_item it = item(account, "x", "", 0);
+		struct err err = ERR_INIT;
+
+		it.data = str_from(arena_printf(a, "{\"a\":%d}", again));
+		it.is_correction = true;
+		OK(store(db, a, &it, 1, &err), &err);
+		CHECK(it.outcome == RECORD_UPDATED);
+		PUT("{\"a\":1,\"b\":2}", AT - SECOND_US);
+	}
+	CHECK(TEXT_EQ(data_of(db, a, account, "x"), "{\"a\":3,\"b\":2}"));
+	CHECK(PUT("{\"a\":4}", AT + 60 * SECOND_US) == RECORD_UPDATED);
+	CHECK(PUT("{\"a\":5}", 0) == RECORD_UPDATED);
+	arena_free(a);
+}
+
+/* Random histories, in transactions of any size: the store agrees with the model, and the record of
+ * each moment is what had come by then. */
 static void random_histories(void)
 {
 	enum { ROUNDS = 150, MOST = 24 };
@@ -925,6 +968,7 @@ void suite_record_upsert(void)
 	    {"late among payloads without a time", late_among_timeless},
 	    {"times to come", times_to_come}, {"what comes late fills", fills},
 	    {"unsaid is older than all", unsaid_is_older},
+	    {"repeats take nothing back", repeats_take_nothing_back},
 	    {"the connection that it last came by", keeps_its_connection},
 	    {"random histories agree with the model", random_histories},
 	    {"two insert at once", two_insert_at_once}, {"sixteen writers", many_writers});
