@@ -69,6 +69,9 @@ DB_STMT_ROWS(record_changes_insert,
     "INSERT INTO record_changes (id, account_id, record_id, at, provider_at, source, event_id,"
     " changes) VALUES ",
     "(?,?,?,?,?,?,?,?)", "");
+DB_STMT(record_told_since,
+    "SELECT 1 FROM record_changes WHERE account_id = ? AND record_id = ? AND id >= ?"
+    " AND (event_id > ? OR (event_id IS NULL AND at > ?)) LIMIT 1");
 DB_STMT_ROWS(record_counts_add,
     "INSERT INTO record_counts (account_id, provider_type, resource_type, day, slot, records)"
     " VALUES ",
@@ -277,17 +280,40 @@ static int64_t item_time(struct record_item *it)
 	return it->has_provider_time ? it->provider_updated_us : TIME_NONE;
 }
 
+/* Has the record been told of something since the item came that is long under way, or is taken
+ * once more? By a later event, or by what is none; a file's rows come one after the other. */
+static int item_is_overtaken(struct upsert_batch *b, const struct working_record *w,
+    const struct record_item *it, bool *out, struct err *err)
+{
+	struct uuid from = uuid_at(it->received_us);
+	struct db_rows rows;
+	int found;
+
+	*out = false;
+	if (it->has_provider_time || it->received_us == 0 || !w->is_stored ||
+	    w->from_us <= it->received_us)
+		return 0;
+	if (uuid_is_nil(it->event_id)) {
+		*out = strcmp(w->stored_source, it->source) != 0;
+		return 0;
+	}
+	found = db_row(b->db, b->a, &record_told_since,
+	    DB_VALS(db_uuid(&it->account_id), db_uuid(&w->id), db_uuid(&from),
+		db_uuid(&it->event_id), db_int(it->received_us)),
+	    &rows, err);
+	*out = found == 1;
+	return found == -1 ? -1 : 0;
+}
+
 /* When what it says was said, against what is there. One without a time of its own overwrites
- * whatever is there when it comes; but a file that was long under way fills only what others have
- * not said since it came. */
-static int64_t item_time_over(const struct working_record *w, struct record_item *it)
+ * whatever is there when it comes; but one that others have overtaken fills only what nobody has
+ * said. */
+static int64_t item_time_over(
+    const struct working_record *w, struct record_item *it, bool is_overtaken)
 {
 	const int64_t at = item_time(it);
-	const bool is_overtaken = it->received_us != 0 && w->is_stored &&
-				  w->from_us > it->received_us &&
-				  strcmp(w->stored_source, it->source) != 0;
 
-	if (it->is_fill || (at == TIME_NONE && is_overtaken))
+	if (it->is_fill || is_overtaken)
 		return CLOCK_FILL;
 	return at == TIME_NONE ? w->newest_us : at;
 }
@@ -382,11 +408,17 @@ static void working_fill(
 static int record_merge_patch(
     struct upsert_batch *b, struct working_record *w, struct record_item *it, struct err *err)
 {
-	const int64_t at = item_time_over(w, it);
-	struct clock_merge m = merge_at(b->a, it, at);
+	struct clock_merge m;
 	json_t *patch, *lacking;
+	bool is_overtaken;
+	int64_t at;
 
-	it->outcome = at < w->newest_us && at != CLOCK_FILL ? RECORD_STALE : RECORD_UNCHANGED;
+	if (item_is_overtaken(b, w, it, &is_overtaken, err) == -1)
+		return -1;
+	at = item_time_over(w, it, is_overtaken);
+	m = merge_at(b->a, it, at);
+	it->outcome = is_overtaken || (at < w->newest_us && at != CLOCK_FILL) ? RECORD_STALE
+									      : RECORD_UNCHANGED;
 	if (is_repeated_whole(w, it)) {
 		if (at > w->newest_us)
 			working_confirm(w, at);

@@ -119,4 +119,27 @@ def _():
     equal((got["data"]["mail"], got["data"]["email"]), ("second@example.com", "second@example.com"), got)
 
 
+@test("an old event that is replayed takes nothing back of what newer ones said, with times or without, in any order")
+def _():
+    for lead in (False, True):
+        for timed in (False, True):
+            for order in ((1, 0), (0, 1), (1, 1, 0, 0)):
+                t = Tenant()
+                hook = CustomWebhook(t, itemsPath="wrong", **({"leadFields": {"email": "v"}} if lead else {}),
+                                     **({"updatedAtPath": "at"} if timed else {}))
+                for hour, v in enumerate(("old@example.com", "new@example.com"), 10):
+                    hook({"e": [{"id": "k", "v": v, "at": "2026-03-01T%d:00:00Z" % hour, "of": {v[:3]: 1}}]})
+                events = sorted(t.events(), key=lambda e: e["id"])
+                equal([e["status"] for e in events], ["failed", "failed"])
+                equal(t.api("PATCH", "/connections/" + hook.connection["id"], {"settings": {"itemsPath": "e"}}).status, 200)
+                for i in order:
+                    equal(t.api("POST", "/events/%s/replay" % events[i]["id"]).status // 100, 2)
+                    t.wait_idle()
+                [record] = t.records()
+                equal((record["data"]["v"], record["data"]["of"]), ("new@example.com", {"old": 1, "new": 1}), (lead, timed, order))
+                equal([x["email"] for x in t.leads()], ["new@example.com"] * lead, (timed, order))
+                if order != (0, 1) and not timed:
+                    equal(t.get("/events/" + events[0]["id"])["status"], "processed")
+
+
 run()
