@@ -90,8 +90,9 @@ struct waiting_lead {
 /* Leads that no destination has taken, oldest first, after `after`: at most `most`. */
 int deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *after, int64_t most, struct waiting_lead **out, size_t *n, struct err *err);
-/* Leads that one destination has taken, for each push to another that is dead (or to `only`). */
-int deliveries_dead_leads(struct db *db, struct arena *a, const struct uuid *account_id,
+/* Leads that need no other push, for each that is dead, or was skipped while its destination (or
+ * `only`) was disabled, and is no longer. */
+int deliveries_beside_leads(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *only, const struct uuid *after, int64_t most, struct waiting_lead **out,
     size_t *n, struct err *err);
 /* Leads of both kinds, for that destination or for any. */

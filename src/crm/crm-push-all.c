@@ -166,7 +166,8 @@ static int push_all_page(const struct push_all *p, struct db *db, struct arena *
 	const struct uuid *only = uuid_is_nil(p->only) ? NULL : &p->only;
 
 	return p->is_beside
-		   ? deliveries_dead_leads(db, a, account_id, only, &p->after, most, leads, n, err)
+		   ? deliveries_beside_leads(
+			 db, a, account_id, only, &p->after, most, leads, n, err)
 		   : deliveries_waiting_leads(db, a, account_id, &p->after, most, leads, n, err);
 }
 

@@ -309,4 +309,40 @@ def _():
     has(b.get("/admin/leads/" + lead["id"]).text, "It is the first of “G” that takes it")
 
 
+@test("pushing all takes what was skipped while its destination was disabled, and nothing that was routed elsewhere")
+def _():
+    with Crm() as down, Crm() as up:
+        t = Tenant()
+        down.default = (503, b"")
+        away = t.connect("custom_crm", {}, {"url": down.url}, name="Away")["id"]
+        alone = t.new_lead(email=unique() + "@example.com")
+        other = t.connect("custom_crm", {}, {"url": up.url}, name="Other")["id"]
+        beside = t.new_lead(email=unique() + "@example.com")
+        for lead in (alone, beside):
+            rows_of(t, lead)
+        equal(t.api("PATCH", "/connections/" + away, {"status": "disabled"}).status, 200)
+        for lead in (alone, beside):
+            t.api("POST", "/crm/push/" + lead["id"])
+        equal([rows_of(t, lead)["Away"]["status"] for lead in (alone, beside)], ["skipped", "skipped"])
+
+        def push_all():
+            answer = t.api("POST", "/crm/push", {}).json()
+            wait_until(lambda: t.get("/tasks/" + answer["jobId"])["status"] == "completed", 20, "the push")
+            return answer["pending"]
+
+        push_all()      # it is disabled still
+        down.default = (201, b'{"id":"1"}')
+        equal(t.api("PATCH", "/connections/" + away, {"status": "active"}).status, 200)
+        put(t, [{"connectionId": other, "when": [{"source": "meta_lead_ads"}]},
+                {"connectionId": away, "when": [{"source": "meta_lead_ads"}]}])
+        nowhere = t.new_lead(email=unique() + "@example.com")
+        equal({d["status"] for d in rows_of(t, nowhere).values()}, {"skipped"})
+        before = len(up.got)
+        equal(push_all(), 2)
+        equal([rows_of(t, lead)["Away"]["status"] for lead in (alone, beside)], ["success", "success"])
+        equal({d["status"] for d in rows_of(t, nowhere).values()}, {"skipped"})
+        equal([t.get("/leads/" + lead["id"])["syncStatus"] for lead in (alone, beside, nowhere)], ["success", "success", "skipped"])
+        equal((len(up.got), push_all()), (before, 0))
+
+
 run()
