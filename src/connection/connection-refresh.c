@@ -193,8 +193,8 @@ static int refresh_store_body(struct db *db, void *arg, struct err *err)
 	return 0;
 }
 
-/* What came is the only copy: while the database is away it is waited for, as long as the lease is
- * ours. */
+/* What came is the only copy: while the database is away, or others hold the row, it is waited for,
+ * as long as the lease is ours. */
 static int refresh_store(struct refreshing *r, struct err *err)
 {
 	int64_t until_us = clock_mono_us() + LEASE_US / 2;
@@ -203,7 +203,8 @@ static int refresh_store(struct refreshing *r, struct err *err)
 		err_clear(err);
 		if (db_transaction(r->app->db, refresh_store_body, r, err) == 0)
 			return 0;
-		if (err->code != ERR_UNAVAILABLE || clock_mono_us() > until_us)
+		if ((err->code != ERR_UNAVAILABLE && err->code != ERR_LOCKED) ||
+		    clock_mono_us() > until_us)
 			return -1;
 		http_client_sleep(r->app->http, WAIT_STEP_MS);
 	}

@@ -182,16 +182,28 @@ static const char session_setup[] = "SET SESSION TRANSACTION ISOLATION LEVEL REA
 static const char session_mode[] =
     "SET SESSION sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
     "time_zone='+00:00',innodb_lock_wait_timeout=10,autocommit=1";
+#define USUAL_LOCK_WAIT_S 10
 
+static unsigned lock_wait_s(const struct db *db)
+{
+	if (!db->is_impatient || db->lock_wait_s == 0)
+		return USUAL_LOCK_WAIT_S;
+	return db->lock_wait_s == DB_AT_ONCE ? 0 : db->lock_wait_s;
+}
+
+/* The server is told only what it does not know yet. */
 static int connection_be_patient(struct db *db, struct err *err)
 {
+	const unsigned wait_s = lock_wait_s(db);
 	char sql[80];
 
-	if (!db->is_impatient || db->lock_wait_s == 0)
+	if (db->session_wait_s == wait_s)
 		return 0;
-	snprintf(sql, sizeof(sql), "SET SESSION innodb_lock_wait_timeout=%u",
-	    db->lock_wait_s == DB_AT_ONCE ? 0 : db->lock_wait_s);
-	return db_connection_run(db, sql, "session", err);
+	snprintf(sql, sizeof(sql), "SET SESSION innodb_lock_wait_timeout=%u", wait_s);
+	if (db_connection_run(db, sql, "session", err) == -1)
+		return -1;
+	db->session_wait_s = wait_s;
+	return 0;
 }
 
 void db_set_patience(struct db *db, bool is_impatient, unsigned wait_s)
@@ -258,6 +270,7 @@ static int connection_open(struct db *db, struct err *err)
 	if (db_connection_run(db, session_setup, "session", err) == -1 ||
 	    db_connection_run(db, session_mode, "session", err) == -1)
 		return -1;
+	db->session_wait_s = USUAL_LOCK_WAIT_S;
 	return connection_be_patient(db, err) == -1 ? -1 : connection_ask_packet(db, err);
 }
 

@@ -41,8 +41,9 @@ struct db {
 	bool is_manual; /* the server commits when it is told to (autocommit = 0) */
 	struct db_sent sent[DB_SENT_MOST]; /* in their order */
 	size_t nsent;
-	bool takes_bulk;        /* the parameters of many rows for one prepared row */
-	unsigned lock_wait_s;   /* when impatient; 0: as usual; or DB_AT_ONCE */
+	bool takes_bulk;      /* the parameters of many rows for one prepared row */
+	unsigned lock_wait_s; /* when impatient; 0: as usual; or DB_AT_ONCE */
+	unsigned session_wait_s;
 	size_t packet_bytes;    /* max_allowed_packet */
 	size_t depth;           /* of db_nested */
 	int64_t retry_after_us; /* no new connect before this (monotonic) */

@@ -70,8 +70,7 @@ int write_set_decode(struct arena *a, struct str data, struct write_set *out, st
 void write_sets_commit(struct db *db, struct write_set *sets, size_t n);
 /* The same for the writer, on whom all workers wait: whatever would hold it up (a record that
  * or lead that others hold, much that is stored) is left out, with ERR_LOCKED: its worker commits
- * it itself. The connection is impatient: it waits for no lock longer than so many seconds. */
-#define WRITER_LOCK_WAIT_S 1
+ * it itself. The connection is left impatient (SHARED_COMMIT_WAIT_S). */
 void write_sets_commit_shared(struct db *db, struct write_set *sets, size_t n);
 /* The items of a set that is of no event (a poll's page): records of that source, and leads, by the
  * same code. Within a transaction that may be tried again; a is emptied before each try. When one

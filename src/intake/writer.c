@@ -290,7 +290,6 @@ int intake_writer_main(void *arg, int index)
 		abort();
 	w->app = arg;
 	w->gather = (struct gather){GATHER_FROM_PER_SECOND, .most_us = GATHER_US};
-	db_set_patience(w->app->db, true, WRITER_LOCK_WAIT_S);
 	if (writer_listen(w, &err) == -1) {
 		log_error("writer.start", LOG_ERR(&err));
 		return 1;

@@ -28,8 +28,9 @@ bool group_is_ripe(const struct group *g, enum job_class class, size_t others);
 /* From the loop, outside fibers: runs all of the class that wait in one transaction, then `also`
  * (or NULL) with also_arg, commits, and lets the fibers go on. Pieces of one account with
  * the same body for many are run by one call. A body that fails harms none of the others: the
- * transaction is run again with a savepoint before each piece, each by itself. 0; 1 with err when
- * all but `also` was committed; -1 with err when nothing was. */
+ * transaction is run again with a savepoint before each piece, each by itself. Pieces of an account
+ * of which others hold a row fail with ERR_LOCKED, and hold up no other's. 0; 1 with err when all
+ * but `also` was committed; -1 with err when nothing was. */
 int group_commit(
     struct group *g, enum job_class class, job_body *also, void *also_arg, struct err *err);
 

@@ -84,7 +84,8 @@ static int fail_tell(struct db *db, struct failing *f, struct err *err)
 
 	if (f->run->kind->died == NULL || db_nested(db, died_body, f, &e) == 0)
 		return 0;
-	if (e.code == ERR_RETRY || e.code == ERR_UNAVAILABLE) /* the whole is lost */
+	/* The whole is lost, or comes again once others let go of what they hold. */
+	if (e.code == ERR_RETRY || e.code == ERR_UNAVAILABLE || e.code == ERR_LOCKED)
 		return err_set(err, e.code, "%s", e.msg);
 	log_error("job.died", LOG_S("kind", f->run->job.kind),
 	    LOG_S("job", uuid_dup(f->run->job.a, f->run->job.id)), LOG_ERR(&e));

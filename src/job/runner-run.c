@@ -10,11 +10,16 @@
 #include "job/runner-internal.h"
 #include "net/http-client.h"
 
-/* The database is away: waits a little for it. False when the lease has run out meanwhile. */
-static bool wait_for_database(struct job *j, int64_t since_us)
+/* The database is away, or others hold a row: waits a little for it. False when the lease has run
+ * out meanwhile. */
+static bool wait_for_database(struct job *j, const struct err *why, int64_t since_us)
 {
-	if (clock_mono_us() - since_us > j->lease_us)
+	if ((why->code != ERR_UNAVAILABLE && why->code != ERR_LOCKED) ||
+	    clock_mono_us() - since_us > j->lease_us)
 		return false;
+	/* Nobody knows which claims went through: those that the body made are found again. */
+	if (j->runner != NULL && why->code == ERR_UNAVAILABLE)
+		j->runner->is_unsure = true;
 	http_client_sleep(j->app->http, POLL_MS);
 	return true;
 }
@@ -30,7 +35,7 @@ static int piece_store(struct group_piece *p, struct err *err)
 		if (group_transaction(j->runner == NULL ? NULL : j->runner->group, p, &e) == 0)
 			return 0;
 		j->is_ended = p->was_ended;
-	} while (e.code == ERR_UNAVAILABLE && wait_for_database(j, since_us));
+	} while (wait_for_database(j, &e, since_us));
 	return err_set(err, e.code, "%s", e.msg);
 }
 

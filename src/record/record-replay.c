@@ -248,7 +248,7 @@ static int replay_one(void *arg, const struct record_row *row, struct err *err)
 	    replay_run_flows(j->app, row->a, &j->account_id, &row->id, record, p->flow_ids,
 		&matched, ids, &why) == -1) {
 		/* With the database away none of them would fare better: the job comes back. */
-		if (why.code == ERR_UNAVAILABLE || why.code == ERR_RETRY)
+		if (why.code == ERR_UNAVAILABLE || why.code == ERR_RETRY || why.code == ERR_LOCKED)
 			return err_set(err, why.code, "%s", why.msg);
 		log_warn(
 		    "record.replay", LOG_S("record", uuid_dup(row->a, row->id)), LOG_ERR(&why));

@@ -4,8 +4,11 @@ he is well again."""
 # The usual build alone: neighbours that hang.
 import socket
 import threading
+import time
 
+from crm import Crm
 from harness import Instance, equal, new_lead_id, run, test, true, wait_until
+from holding import Held
 from tenant import Meta, Tenant, row_id
 
 LEADS = 120     # of each ill destination: more than the runner works on at a time
@@ -150,6 +153,36 @@ def _():
     others = [s for thread, s in log.statements if thread not in makers | pushers and " jobs " in s
               and s.split()[0].upper() in ("UPDATE", "DELETE", "INSERT")]
     equal(others, [])
+
+
+@test("rows of an account that somebody holds hold up no other account's leads; its own go on when they are free")
+def _():
+    alone = Instance(sandbox=False, env={"CONNECT_RUNNERS": "1"})
+    held, other = Tenant(alone), Tenant(alone)
+    with Crm() as theirs, Crm() as ours:
+        for t, crm in ((held, theirs), (other, ours)):
+            t.crm(url=crm.url)
+            t.new_lead(email="first@example.com")
+            t.wait_idle()
+        answered = threading.Event()
+        theirs.default = lambda _: answered.wait() and (201, b'{"id":"crm-1"}')
+        for turn, rows in enumerate(("lead_deliveries", "leads", "push_counts", "connections", "jobs")):
+            had, before = len(ours.got), len(theirs.got)
+            answered.clear()
+            for i in range(20):
+                held.new_lead(email="turn%d-%d@example.com" % (turn, i))
+            wait_until(lambda: len(theirs.got) > before, what="a push under way")
+            with Held(alone, "SELECT COUNT(*) FROM %s WHERE account_id = %s FOR UPDATE" % (rows, row_id(held.id))):
+                answered.set()
+                began = time.monotonic()
+                for i in range(20):
+                    other.new_lead(email="turn%d-%d@example.com" % (turn, i))
+                wait_until(lambda: len(ours.got) == had + 20 and other.rows("lead_deliveries", "status = 'pending'") == 0, 20,
+                           "the pushes of the other account, beside " + rows)
+                true(time.monotonic() - began < 5, "%s: held up for %g s" % (rows, time.monotonic() - began))
+            held.wait_idle(30)
+        equal(len(theirs.got), 101)
+        equal((held.rows("lead_deliveries", "status = 'success'"), held.rows("jobs", "state = 'dead'")), (101, 0))
 
 
 run()

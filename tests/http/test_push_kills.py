@@ -8,10 +8,10 @@ destination itself kills it amid a call. One call is made at a time, so what was
 import json
 import os
 import signal
-import subprocess
 import threading
 
 from harness import Instance, equal, run, test, true, wait_until, wait_until_none
+from holding import Held
 from peer import Peer
 from tenant import Tenant, row_id
 
@@ -30,26 +30,6 @@ def kill(name):
                     os.kill(pid, signal.SIGKILL)
         except OSError:
             pass
-
-
-class Held:
-    """with Held("SELECT … FOR UPDATE"): a session of the database that keeps its locks meanwhile."""
-
-    def __init__(self, statement):
-        self.process = subprocess.Popen(["mariadb", "--no-defaults", "--socket=%s/run/mariadb.sock" % product.state,
-                                         "--user=root", "--batch", "--skip-column-names", "--unbuffered", "connect"],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.process.stdin.write("BEGIN;\n%s;\nSELECT 'held';\n" % statement)
-        self.process.stdin.flush()
-        while self.process.stdout.readline().strip() != "held":
-            true(self.process.poll() is None, "the session lives")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait(10)
 
 
 def somebody_waits():
@@ -125,7 +105,7 @@ def single():
 def _():
     t, crm = single()
     with crm:
-        with Held("LOCK TABLES mappings WRITE"):
+        with Held(product, "LOCK TABLES mappings WRITE"):
             t.new_lead(email="one@example.com")
             wait_until(lambda: t.rows("jobs", "kind = 'crm.push' AND lease_id IS NOT NULL") and somebody_waits(), 20, "the claim")
             kill("live")
@@ -159,7 +139,7 @@ def _():
     held = []
     with crm:
         crm.at["taken"] = lambda: held.append(Held(
-            "SELECT 1 FROM lead_deliveries WHERE account_id = %s FOR UPDATE" % row_id(t.id)))
+            product, "SELECT 1 FROM lead_deliveries WHERE account_id = %s FOR UPDATE" % row_id(t.id)))
         t.new_lead(email="one@example.com")
         wait_until(lambda: held and somebody_waits(), 20, "the transaction that stores it")
         equal(t.rows("lead_deliveries", "status = 'pending'"), 1)
@@ -216,7 +196,7 @@ def ended(t, task, n=LEADS, failed=0):
 def _():
     t, crm = many()
     with crm:
-        with Held("SELECT 1 FROM leads WHERE account_id = %s FOR UPDATE" % row_id(t.id)):
+        with Held(product, "SELECT 1 FROM leads WHERE account_id = %s FOR UPDATE" % row_id(t.id)):
             task = begin(t)
             wait_until(somebody_waits, 20, "the transaction that queues them")
             kill("bulk")
@@ -228,7 +208,7 @@ def _():
 def _():
     t, crm = many()
     with crm:
-        with Held("LOCK TABLES mappings WRITE"):
+        with Held(product, "LOCK TABLES mappings WRITE"):
             task = begin(t)
             wait_until(lambda: t.rows("jobs", "kind = 'crm.push' AND lease_id IS NOT NULL") and somebody_waits(), 20, "the claim")
             kill("bulk")
@@ -263,7 +243,7 @@ def _():
     held = []
     with crm:
         crm.at["taken"] = lambda: held.append(Held(
-            "SELECT 1 FROM lead_deliveries WHERE account_id = %s FOR UPDATE" % row_id(t.id)))
+            product, "SELECT 1 FROM lead_deliveries WHERE account_id = %s FOR UPDATE" % row_id(t.id)))
         task = begin(t)
         wait_until(lambda: held and somebody_waits(), 20, "the transaction that stores it")
         equal(t.rows("lead_deliveries", "status = 'pending'"), LEADS)

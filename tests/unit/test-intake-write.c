@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
+#include "db/shared-commit.h"
 #include "intake-check.h"
 
 void suite_intake_write(void);
@@ -404,7 +405,7 @@ static void held_elsewhere(void)
 		struct uuid accounts[N], connections[N];
 		struct err err = ERR_INIT;
 
-		db_set_patience(writers, true, WRITER_LOCK_WAIT_S);
+		db_set_patience(writers, true, SHARED_COMMIT_WAIT_S);
 		for (size_t round = 0; round < 3; round++) {
 			for (size_t i = 0; i < N; i++) {
 				if (round == 0) {
@@ -441,7 +442,7 @@ static void held_elsewhere(void)
 		}
 		uint64_t commits = db_commits(writers);
 
-		db_set_patience(writers, true, WRITER_LOCK_WAIT_S);
+		db_set_patience(writers, true, SHARED_COMMIT_WAIT_S);
 		write_sets_commit_shared(writers, sets, N);
 		CHECK(all_well(sets, N) && db_commits(writers) == commits + 1);
 	}
