@@ -314,7 +314,7 @@ static bool stored_is_forgiven;
  * at it how often. */
 #define LOGGED 64u
 static struct {
-	bool is_shown, is_unreadable;
+	bool is_shown, is_unreadable, is_unreadable_beside;
 	unsigned depth;
 	uint64_t logged[LOGGED];
 	size_t nlogged;
@@ -323,7 +323,13 @@ static struct {
 void json_show_stored(bool is_shown)
 {
 	shown.is_shown = is_shown;
+	shown.is_unreadable_beside = false;
 	shown.depth = 0;
+}
+
+bool json_unreadable_beside(void)
+{
+	return shown.is_unreadable_beside;
 }
 
 void json_row_begin(void)
@@ -359,6 +365,7 @@ static json_t *stored_as_empty(struct arena *a, struct str text, const json_erro
 	else if (!text_was_logged(text))
 		log_warn("json.unreadable", LOG_ERR(&words));
 	shown.is_unreadable = true;
+	shown.is_unreadable_beside |= shown.depth == 0;
 	return json_own(a, json_object());
 }
 
@@ -367,14 +374,14 @@ void json_forgive_stored(bool is_forgiven)
 	stored_is_forgiven = is_forgiven;
 }
 
-json_t *json_parse_stored(struct arena *a, struct str text, struct err *err)
+static json_t *stored_parse(struct arena *a, struct str text, bool is_forgiven, struct err *err)
 {
 	const struct text_scan_found found = text_scan(text, NULL);
 	struct err words = ERR_INIT;
 	json_error_t e;
 	json_t *value = text_load(a, text, &found, JSON_REJECT_DUPLICATES, &e);
 
-	if (!value && (stored_is_forgiven || (shown.is_shown && shown.depth > 0)))
+	if (!value && is_forgiven)
 		return stored_as_empty(a, text, &e);
 	if (!value) {
 		parse_fail(&words, &e);
@@ -383,27 +390,105 @@ json_t *json_parse_stored(struct arena *a, struct str text, struct err *err)
 	return value;
 }
 
+json_t *json_parse_stored(struct arena *a, struct str text, struct err *err)
+{
+	return stored_parse(a, text, stored_is_forgiven || shown.is_shown, err);
+}
+
+json_t *json_parse_used(struct arena *a, struct str text, struct err *err)
+{
+	return stored_parse(
+	    a, text, stored_is_forgiven || (shown.is_shown && shown.depth > 0), err);
+}
+
 static void json_write_string(struct buf *b, const char *s, size_t n);
 
-/* Whether all that it opens is closed, and nothing is left behind that. */
-static bool text_is_whole(struct str s)
+/* The following read text as json_text writes it, without a blank, and return the index behind what
+ * is at i, or 0 when that is no JSON. */
+static size_t escape_end(struct str s, size_t i)
 {
-	size_t depth = 0, i = 0;
-	bool has_nul = false;
+	if (i + 1 >= s.n || memchr("\"\\/bfnrtu", s.p[i + 1], 9) == NULL)
+		return 0;
+	if (s.p[i + 1] != 'u')
+		return i + 2;
+	for (size_t k = i + 2; k < i + 6; k++)
+		if (k >= s.n || strspn((char[]){s.p[k], '\0'}, "0123456789abcdefABCDEF") == 0)
+			return 0;
+	return i + 6;
+}
 
-	while (i < s.n) {
-		char c = s.p[i];
+static size_t string_end(struct str s, size_t i)
+{
+	if (i >= s.n || s.p[i++] != '"')
+		return 0;
+	while (i < s.n && s.p[i] != '"') {
+		if (s.p[i] != '\\')
+			i = (unsigned char)s.p[i] < 0x20 ? 0 : i + 1;
+		else
+			i = escape_end(s, i);
+		if (i == 0)
+			return 0;
+	}
+	return i < s.n ? i + 1 : 0;
+}
 
-		if (c == '"') {
-			i = string_skip(s, i, &has_nul);
-			continue;
-		}
-		depth += c == '{' || c == '[';
-		if ((c == '}' || c == ']') && --depth == 0)
-			return i + 1 == s.n;
+static size_t key_end(struct str s, size_t i)
+{
+	i = string_end(s, i);
+	return i > 0 && i < s.n && s.p[i] == ':' ? i + 1 : 0;
+}
+
+/* A string, a number, true, false or null. */
+static size_t scalar_end(struct str s, size_t i)
+{
+	static const char *const words[] = {"true", "false", "null"};
+	const struct str rest = {s.p + i, s.n - i};
+	size_t n;
+
+	if (rest.n == 0 || rest.p[0] == '"')
+		return string_end(s, i);
+	for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++)
+		if (str_starts(rest, words[k]))
+			return i + strlen(words[k]);
+	n = number_length(rest);
+	return n > 0 ? i + n : 0;
+}
+
+#define WHOLE_DEPTH 256
+
+/* Past what closes behind a value, to where the next one begins; *depth 0: all is closed. */
+static size_t next_value(struct str s, size_t i, const char *open, size_t *depth)
+{
+	while (*depth > 0 && i < s.n && s.p[i] == (open[*depth - 1] == '{' ? '}' : ']')) {
+		(*depth)--;
 		i++;
 	}
-	return false;
+	if (*depth == 0)
+		return i;
+	if (i >= s.n || s.p[i] != ',')
+		return 0;
+	return open[*depth - 1] == '{' ? key_end(s, i + 1) : i + 1;
+}
+
+/* Is it one value, and nothing behind it? */
+static bool text_is_whole(struct str s)
+{
+	char open[WHOLE_DEPTH];
+	size_t depth = 0, i = 0;
+
+	do {
+		if (i < s.n && (s.p[i] == '{' || s.p[i] == '[') && depth < WHOLE_DEPTH) {
+			open[depth++] = s.p[i++];
+			if (i >= s.n || s.p[i] != (open[depth - 1] == '{' ? '}' : ']')) {
+				i = open[depth - 1] == '{' ? key_end(s, i) : i;
+				continue;
+			}
+		} else {
+			i = scalar_end(s, i);
+		}
+		i = i == 0 ? 0 : next_value(s, i, open, &depth);
+	} while (i > 0 && depth > 0);
+	return i > 0 && i == s.n;
 }
 
 bool json_is_whole(struct str text)

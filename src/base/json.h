@@ -58,18 +58,24 @@ const char *json_repairs_text(struct arena *a, unsigned repairs);
  * apply, since what was merged, or stands in a history, may be longer and deeper than what came.
  * NULL and ERR_INTERNAL: nobody's request is at fault. */
 json_t *json_parse_stored(struct arena *a, struct str text, struct err *err);
+/* The same of what calls are made with: a request that only reads gets the error too, but for
+ * rows. */
+json_t *json_parse_used(struct arena *a, struct str text, struct err *err);
 /* From now on such text that cannot be read is an empty object, which the log tells: for who only
  * removes what it is part of, since nothing may be there for good because it cannot be read. */
 void json_forgive_stored(bool is_forgiven);
-/* The same for requests that only read, of what is read for a row that is shown: between begin and
- * end, which says whether there was such text. Then the row says isUnreadable, and the rest of it
- * is shown. May be nested. Who reads to change something, and jobs, get the error. */
+/* The same for requests that only read. What is read for a row that is shown, between begin and
+ * end, which says whether there was such text: then the row says isUnreadable, and the rest of it
+ * is shown. May be nested. Beside the rows the whole answer says so. Who reads to change something,
+ * and jobs, get the error. */
 void json_show_stored(bool is_shown);
+bool json_unreadable_beside(void);
 void json_row_begin(void);
 bool json_row_end(void);
 /* Such text as a value that is only written, as it stands: an answer passes on what is stored
  * without taking it apart. It has no members and no kind that means anything. NULL where a look
- * shows that it is not the whole of an object: json_parse_stored says why. */
+ * shows that it is not the whole of an object as json_text writes it: json_parse_stored reads it,
+ * or says why not. */
 json_t *json_verbatim(struct arena *a, struct str text);
 bool json_is_whole(struct str text); /* that look */
 /* The text of a member of an object, of such text as json_text wrote: 1, 0 there is none, -1 this

@@ -62,9 +62,6 @@ struct connection *connection_from_row(
 /* The same of one that could not be opened, without what cannot be: shut. */
 struct connection *connection_from_row_shut(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err);
-/* As connection_get_shown, also of one whose provider has no manifest: the provider is NULL. */
-int connection_get_told(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct uuid *id, struct connection **out, struct err *err);
 /* For its pages. The connection of the address; NULL after answering. */
 struct connection *connection_asked(struct req *r);
 /* What other features show on them. */

@@ -153,7 +153,7 @@ static struct connection *connection_of_row_shown(
 	c->grant_updated_us = db_get_int(rows, row, CONNECTION_GRANT_UPDATED_AT);
 	c->provider = provider_find(app->providers, str_from(c->provider_type));
 	access_name(app, a, c);
-	c->access.settings = json_parse_stored(a, db_get_str(rows, row, CONNECTION_SETTINGS), err);
+	c->access.settings = json_parse_used(a, db_get_str(rows, row, CONNECTION_SETTINGS), err);
 	return c->access.settings == NULL ? NULL : c;
 }
 

@@ -62,6 +62,9 @@ int connection_get(struct app *app, struct arena *a, const struct uuid *account_
  * ERR_CONFLICT, for people: its provider has no manifest, or a wrong one. */
 int connection_get_shown(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err);
+/* As connection_get_shown, also of one whose provider has no manifest: the provider is NULL. */
+int connection_get_told(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct connection **out, struct err *err);
 /* What of the credentials an action needs was never given, in words: "private-app token". NULL: all
  * is there, or it comes and goes with a login, or cannot be opened. */
 const char *connection_lacks(struct arena *a, const struct connection *c, const char *action);

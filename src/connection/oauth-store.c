@@ -121,7 +121,7 @@ static struct grant *grant_of_row_shown(
 		err_set(err, ERR_INTERNAL, "a grant of an unknown kind");
 		return NULL;
 	}
-	g->settings = json_parse_stored(a, db_get_str(rows, 0, GRANT_SETTINGS), err);
+	g->settings = json_parse_used(a, db_get_str(rows, 0, GRANT_SETTINGS), err);
 	return g->settings == NULL ? NULL : g;
 }
 

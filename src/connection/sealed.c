@@ -19,7 +19,7 @@ json_t *sealed_open(struct app *app, struct arena *a, const char *place, const s
 {
 	struct err inner = ERR_INIT;
 	struct str text = aead_open(app->keys, a, sealed_context(a, place, id), blob, &inner);
-	json_t *v = text.p == NULL ? NULL : json_parse_stored(a, text, &inner);
+	json_t *v = text.p == NULL ? NULL : json_parse_used(a, text, &inner);
 
 	/* Not the inner sentence of the parser: it could quote a secret. */
 	if (!json_is_object(v)) {

@@ -13,7 +13,8 @@ struct connection *mapping_of_route(struct req *r)
 
 	if (!req_param_uuid(r, "id", &id))
 		return NULL;
-	found = connection_get(r->app, r->a, &r->actor.account_id, &id, &c, &err);
+	found = (r->method == HTTP_GET ? connection_get_told : connection_get)(
+	    r->app, r->a, &r->actor.account_id, &id, &c, &err);
 	if (found == 1 && c->provider != NULL && provider_can(c->provider, "crm_push"))
 		return c;
 	if (found == -1)

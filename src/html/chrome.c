@@ -318,6 +318,7 @@ static void chrome_add(
 	json_set(data, "page_help", is_signed_in ? help_json(r, section) : json_null());
 	json_t *flash = flash_take(r);
 	json_set(data, "flash", flash != NULL ? flash : json_null());
+	json_set_bool(data, "is_part_unreadable", json_unreadable_beside());
 }
 
 int chrome_page(struct req *r, int status, const char *section, const char *title,

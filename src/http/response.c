@@ -259,6 +259,8 @@ int res_json(struct req *r, int status, json_t *value)
 		log_error("http.answer.no_value", LOG_STR("path", r->path));
 		return res_problem(r, 500, NULL);
 	}
+	if (status == 200 && json_unreadable_beside() && json_is_object(value))
+		json_set_bool(value, "isUnreadable", true);
 	json_append(r->res.body, value);
 	json_decref(value);
 	if (!buf_ok(r->res.body))

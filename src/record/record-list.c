@@ -393,7 +393,7 @@ int record_history(struct app *app, struct arena *a, const struct uuid *account_
 		&rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
-		json_t *changes = json_parse_stored(a, db_get_str(&rows, i, CHANGE_CHANGES), NULL),
+		json_t *changes = json_parse_used(a, db_get_str(&rows, i, CHANGE_CHANGES), NULL),
 		       *o;
 		struct uuid event = db_get_uuid(&rows, i, CHANGE_EVENT_ID);
 

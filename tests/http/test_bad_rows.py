@@ -4,7 +4,7 @@
 
 import json
 
-from harness import Browser, equal, has, here, run, test, wait_until
+from harness import Browser, equal, has, here, run, test, true, wait_until
 from tenant import CustomWebhook, Tenant, row_id, unique
 
 DEEP = 62   # the levels of a payload that is still taken, its own object among them
@@ -88,10 +88,10 @@ def _():
     equal((t.rows("records"), t.rows("record_changes")), (0, 0))
 
 
-def broken(t, table, *columns):
+def broken(t, table, *columns, text='{"x":'):
     """Of the tenant's rows: JSON that ends in the middle, as no program writes it."""
     here().sql("SET check_constraint_checks = 0; UPDATE %s SET %s WHERE account_id = %s"
-               % (table, ", ".join("%s = '{\"x\":'" % c for c in columns), row_id(t.id)))
+               % (table, ", ".join("%s = '%s'" % (c, text) for c in columns), row_id(t.id)))
 
 
 @test("whatever cannot be read any more can be removed, and nobody else's things stand still")
@@ -174,6 +174,64 @@ def _():
     equal({x.get("isUnreadable") for x in lines}, {True})
     broken(t, "user_tables", "shape")
     says("/tables", "/admin/tables")
+
+
+# In the middle of a text, and whole but for what stands in it.
+UNREADABLE = ("{\"x\":", "{\"a\":b}", "{\"a\":1}}")
+DETAILS = (     # table, columns, what the API shows of it, pages
+    ("views", ["definition"], ["/views", "/views/{view}"], ["/admin/records?view={view}"]),
+    ("flows", ["steps", "settings"], ["/flows/{flow}"], ["/admin/flows/{flow}", "/admin/flows/{flow}/settings", "/admin/flows/{flow}/run"]),
+    ("flow_versions", ["steps", "settings"], ["/flows/{flow}/versions/1"], ["/admin/flows/{flow}/versions"]),
+    ("flow_triggers", ["config"], ["/flows/{flow}/triggers"], ["/admin/triggers/{trigger}"]),
+    ("executions", ["payload"], ["/flows/{flow}/executions/{execution}"], ["/admin/task-history/{execution}"]),
+    ("leads", ["lead"], ["/leads/{lead}"], ["/admin/connections/{destination}/mapping", "/admin/routing"]),
+    ("records", ["data"], ["/records", "/records/{record}"], ["/admin/records/{record}"]),
+    ("mappings", ["mapping"], ["/connections/{destination}/mapping"], ["/admin/connections/{destination}/mapping"]),
+    ("mapping_versions", ["mapping"], ["/connections/{destination}/mapping/versions"], ["/admin/connections/{destination}/mapping"]),
+    ("record_fields", ["examples"], ["/records/fields"], ["/admin/leads"]),
+    ("user_tables", ["shape"], ["/tables/towns"], ["/admin/tables/towns"]),
+    ("table_rows", ["data"], ["/tables/towns/rows/{row}"], ["/admin/tables/towns/rows/{row}"]),
+    ("connections", ["settings"], ["/connections/{destination}"], ["/admin/connections/{destination}",
+                                                                "/admin/connections/{destination}/mapping"]),
+)
+
+
+@test("whatever cannot be read is shown with what can: by the API, which says so, and on its pages")
+def _():
+    t, b = Tenant(), Browser(here())
+    hook, (destination, _place) = hook_of(t), t.crm()
+    lead = t.new_lead()["id"]
+    hook({"id": "bad", "x": 1})
+
+    def made(path, body):
+        answer = t.api("POST", path, body)
+        true(answer.status in (200, 201, 202), answer)
+        return answer.json().get("id")
+    flow = made("/flows", {"name": "a", "steps": [{"kind": "delay", "config": {"seconds": 1}}]})
+    made("/flows/%s/publish" % flow, {})
+    made("/tables", {"name": "Towns", "slug": "towns", "columns": [{"name": "a", "type": "string"}]})
+    ids = {"lead": lead, "flow": flow, "destination": destination, "record": record_of(hook)["id"],
+           "view": made("/views", {"name": "Mine", "query": {"resourceType": "lead"}}),
+           "trigger": made("/flows/%s/triggers" % flow, {"kind": "schedule", "config": {"cron": "0 0 1 1 *"}}),
+           "execution": made("/flows/%s/run" % flow, {"payload": {"x": 1}}),
+           "row": made("/tables/towns/rows", {"data": {"a": "x"}})}
+    equal(t.api("PUT", "/connections/%s/mapping" % destination, {"rules": [{"from": "email", "to": "mail"}]}).status, 200)
+    t.wait_idle()
+    wait_until(lambda: t.rows("record_fields"), 60, "the catalogue")
+    b.sign_in(t.account.email, t.account.password)
+    for table, columns, addresses, pages in DETAILS:
+        true(t.rows(table), table)
+        for text in UNREADABLE:
+            broken(t, table, *columns, text=text)
+            for path in addresses:
+                answer = t.api("GET", path.format(**ids))
+                equal((table, text, path, answer.status), (table, text, path, 200), answer)
+                has(answer.text, '"isUnreadable":true')
+                answer.json()
+            for page in pages:
+                answer = b.get(page.format(**ids))
+                equal((table, text, page, answer.status), (table, text, page, 200))
+                has(answer.text, "cannot be read")
 
 
 @test("a flow and a connection that cannot be read go by their pages as well")
