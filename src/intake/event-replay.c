@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "intake/intake-internal.h"
+#include "provider/token-kept.h"
 #include "task/task.h"
 
 #define SINCE_MOST_US (3650 * DAY_US)
@@ -57,9 +58,13 @@ static int replay_set(struct app *app, struct arena *a, const struct connection 
 static int event_verify_anew(
     struct arena *a, const struct connection *c, struct stored_event *e, struct err *err)
 {
+	unsigned char token_key[TOKEN_KEY_BYTES];
 	struct err ignored = ERR_INIT;
 	const char *reason;
 
+	if (event_token_key(e->req->app, a, &e->connection_id, token_key, err) == -1)
+		return -1;
+	e->hook.token_key = token_key;
 	if (e->req->body.n == LIMIT_REJECTED_BODY)
 		return err_set(err, ERR_CONFLICT,
 		    "This event failed verification, so only the first %u bytes of it were kept",
@@ -69,6 +74,7 @@ static int event_verify_anew(
 		return err_set(err, ERR_CONFLICT,
 		    "This event failed verification, and does so with the secret of now: %s",
 		    reason);
+	e->hook.token_key = NULL;
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "intake/intake-internal.h"
+#include "provider/token-kept.h"
 
 #define EVENT_COLUMNS                                                                              \
 	"id, connection_id, provider_type, status, reason, event_type, items, received_at,"        \
@@ -107,7 +108,7 @@ static int event_row_json(struct app *app, struct arena *a, const struct db_rows
 	json_set_int(o, "latencyUs", db_get_int(rows, i, EVENT_LATENCY));
 	json_set_str(o, "remoteAddr", db_get_text(rows, i, EVENT_REMOTE_ADDR));
 	json_set_str(o, "requestId", db_get_text(rows, i, EVENT_REQUEST_ID));
-	json_set_str(o, "url", db_get_text(rows, i, EVENT_URL));
+	json_set_strn(o, "url", token_kept_hide(a, db_get_str(rows, i, EVENT_URL)));
 	return 0;
 }
 
@@ -282,7 +283,8 @@ int event_get_json(struct app *app, struct arena *a, const struct uuid *account_
 		return found;
 	if (event_row_json(app, a, &rows, 0, out, err) == -1)
 		return -1;
-	json_set(*out, "headers", event_headers_json(db_get_str(&rows, 0, EVENT_HEADERS)));
+	json_set(*out, "headers",
+	    event_headers_json(token_kept_hide(a, db_get_str(&rows, 0, EVENT_HEADERS))));
 	body =
 	    event_body_text(a, json_object_get(*out, "headers"), db_get_str(&rows, 0, EVENT_BODY));
 	json_set_bool(*out, "bodyIsText", utf8_is_valid(body));

@@ -62,6 +62,10 @@ struct stored_event {
 /* 1, 0 there is none, -1. */
 int event_load(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct stored_event *out, struct err *err);
+/* With what the tokens of a connection's rejected requests are hashed, which are verified anew once
+ * its secret is right (provider/token-kept.h): TOKEN_KEY_BYTES. 0, -1. */
+int event_token_key(struct app *app, struct arena *a, const struct uuid *connection_id,
+    unsigned char *out, struct err *err);
 /* Is the request verified for the connection? hook->body may be decoded; received is as it came. A
  * MAC is of what was sent: mostly that is the coded body, with some senders the text behind it.
  * *reason as of webhook_verify. */

@@ -1,6 +1,8 @@
 /* A request as the event log kept it, for all that looks at one again: replay, parts, pages. What
  * rules may ask of it (headers, query, address) is as it was when it came. */
+#include "account/kept-key.h"
 #include "base/limits.h"
+#include "crypto/hash.h"
 #include "http/form.h"
 #include "intake/intake-internal.h"
 
@@ -81,6 +83,19 @@ int event_parse(struct arena *a, const struct provider *p, struct stored_event *
 	if (e->hook.payload != NULL)
 		return 0;
 	return webhook_decode(p, a, &e->hook, err) == -1 ? -1 : webhook_parse(p, a, &e->hook, err);
+}
+
+int event_token_key(struct app *app, struct arena *a, const struct uuid *connection_id,
+    unsigned char *out, struct err *err)
+{
+	const struct str id = {(const char *)connection_id->b, sizeof(connection_id->b)};
+	unsigned char key[KEPT_KEY_BYTES];
+
+	if (kept_key(app, a, "rejected tokens", key, err) == -1)
+		return -1;
+	hmac_parts(HASH_SHA256, (struct str){(const char *)key, sizeof(key)}, &id, 1, out);
+	explicit_bzero(key, sizeof(key));
+	return 0;
 }
 
 bool event_verifies(struct arena *a, const struct connection *c, const struct webhook *hook,

@@ -35,6 +35,7 @@
 #include "connection/app.h"
 #include "connection/connection.h"
 #include "intake/intake-internal.h"
+#include "provider/token-kept.h"
 
 #define SETS_AT_ONCE 64u       /* that go to the writer together */
 #define REJECTED_PER_MINUTE 60 /* rows kept of requests that fail verification, per connection */
@@ -226,7 +227,8 @@ static bool intake_verifies_first(const struct intake_request *in)
 /* ---- write sets -------------------------------------------------------------------------- */
 
 /* Header lines as received, without what authenticates: a token may stand in any of them. */
-static struct str intake_kept_headers(const struct intake_request *in, const struct connection *c)
+static struct str intake_kept_headers(
+    const struct intake_request *in, const struct connection *c, const unsigned char *token_key)
 {
 	static const char *const secret[] = {
 	    "authorization", "cookie", "x-api-key", "proxy-authorization"};
@@ -235,15 +237,16 @@ static struct str intake_kept_headers(const struct intake_request *in, const str
 
 	for (size_t i = 0; i < r->headers.n; i++) {
 		const struct http_pair *h = &r->headers.v[i];
-		bool is_secret =
+		const bool is_token =
 		    webhook_is_token_header(in->provider, r->a, &in->hook, &c->access, h->name);
+		bool is_secret = is_token;
 
 		for (size_t k = 0; k < sizeof(secret) / sizeof(secret[0]); k++)
 			is_secret = is_secret || str_is(h->name, secret[k]);
 		buf_add(b, h->name.p, h->name.n);
 		buf_str(b, ": ");
 		if (is_secret)
-			buf_str(b, "***");
+			token_kept_write(b, is_token ? token_key : NULL, h->value);
 		else if (utf8_is_valid(h->value))
 			buf_add(b, h->value.p, h->value.n);
 		buf_chr(b, '\n');
@@ -251,7 +254,9 @@ static struct str intake_kept_headers(const struct intake_request *in, const str
 	return b->len == 0 ? STR("") : str_from(access_redact(r->a, &c->access, b->p));
 }
 
-static struct write_set write_set_new(struct intake_request *in, const struct connection *c)
+/* token_key: of one that is rejected, or NULL. */
+static struct write_set write_set_new(
+    struct intake_request *in, const struct connection *c, const unsigned char *token_key)
 {
 	struct req *r = in->r;
 
@@ -262,8 +267,10 @@ static struct write_set write_set_new(struct intake_request *in, const struct co
 	    .remote_addr = utf8_clean(r->a, str_from(r->remote_addr), 64),
 	    .request_id = utf8_clean(r->a, str_from(r->id), 64),
 	    .url = utf8_clean(r->a,
-		str_from(webhook_redact_url(c->provider, r->a, &c->access, in->hook.url)), 2000),
-	    .headers = intake_kept_headers(in, c),
+		str_from(
+		    webhook_redact_url(c->provider, r->a, &c->access, token_key, in->hook.url)),
+		2000),
+	    .headers = intake_kept_headers(in, c, token_key),
 	    .body = in->received,
 	    .received_us = r->received_us};
 }
@@ -300,6 +307,7 @@ static void event_keep_rejected(
 {
 	struct req *r = in->r;
 	const char *key = arena_printf(r->a, "rejected:%s", uuid_dup(r->a, c->id));
+	unsigned char token_key[TOKEN_KEY_BYTES];
 	struct write_set ws;
 	struct err err = ERR_INIT;
 
@@ -309,7 +317,12 @@ static void event_keep_rejected(
 	if (shared_rate_take(r->app->shared, str_from(key), REJECTED_PER_MINUTE, 60, r->received_us)
 		.is_over)
 		return;
-	ws = write_set_new(in, c);
+	if (event_token_key(r->app, r->a, &c->id, token_key, &err) == -1) {
+		log_warn("webhook.reject_log", LOG_ERR(&err));
+		return;
+	}
+	ws = write_set_new(in, c, token_key);
+	explicit_bzero(token_key, sizeof(token_key));
 	ws.reason = utf8_cut(str_from(reason), 255);
 	if (ws.body.n > LIMIT_REJECTED_BODY)
 		ws.body.n = LIMIT_REJECTED_BODY;
@@ -401,7 +414,7 @@ static int set_take(struct intake_request *in, size_t i, struct write_set *ws, s
 	const struct connection *c = in->connections[i];
 	struct req *r = in->r;
 
-	*ws = write_set_new(in, c);
+	*ws = write_set_new(in, c, NULL);
 	write_set_note(r->a, ws, in->verified[i]);
 	if (in->parse_err.code == ERR_NONE)
 		write_set_fill(r->a, c, &in->hook, ws);

@@ -100,6 +100,9 @@ struct webhook { /* a received request, as the engine needs it */
 	int64_t now_us;
 	const char *notes; /* what there is to say of how it was read, for people; or NULL */
 	json_t *payload;   /* set by webhook_parse */
+	/* Of one that was rejected, and is verified anew: what its tokens were hashed with
+	 * (token-kept.h); else NULL. */
+	const unsigned char *token_key;
 };
 /* The longest body that it sends, in bytes, whether coded or not. */
 uint64_t webhook_body_limit(const struct provider *p);
@@ -146,10 +149,10 @@ bool webhook_is_strict(
 /* Does a header of that name (in lower case) carry a token, right or wrong, by these settings? */
 bool webhook_is_token_header(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, struct str name);
-/* A URL as called, for the log: without what a manifest takes for a token in its query, and without
- * the connection's secrets. */
-const char *webhook_redact_url(
-    const struct provider *p, struct arena *a, const struct access *c, const char *url);
+/* A URL as called, for the log: without what a manifest takes for a token in its query, of which
+ * stays what token-kept.h says, and without the connection's secrets. */
+const char *webhook_redact_url(const struct provider *p, struct arena *a, const struct access *c,
+    const unsigned char *token_key, const char *url);
 
 /* Whether signatures can be checked with these settings: ERR_INVALID on the field "settings.KEY"
  * that names an algorithm or encoding that there is not. */

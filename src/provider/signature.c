@@ -19,6 +19,7 @@
 #include "base/limits.h"
 #include "http/form.h"
 #include "provider/provider-internal.h"
+#include "provider/token-kept.h"
 
 #define SECRET_BYTES_MAX 512
 #define URL_FORMS_MAX (3 * URL_QUERY_FORMS)
@@ -537,10 +538,20 @@ static bool check_digest(struct signature_check *k)
 	return check_fail(k, "bad signature");
 }
 
+static bool check_kept_token(struct signature_check *k, struct str given, struct str prefix)
+{
+	if (!token_is_hashed(given))
+		return check_fail(k, "nothing of its token was kept, so it has to be sent again");
+	return token_kept_is(k->w->token_key, given, prefix, k->secret) ||
+	       check_fail(k, "wrong token");
+}
+
 static bool check_secret_token(struct signature_check *k, struct str given)
 {
 	struct str prefix = expr_text(k->s->prefix, k->scope);
 
+	if (k->w->token_key != NULL && k->s->token == NULL && token_is_kept(given))
+		return check_kept_token(k, given, prefix);
 	if (prefix.n > 0) {
 		if (given.n < prefix.n || memcmp(given.p, prefix.p, prefix.n) != 0)
 			return check_fail(k, "wrong token");
@@ -739,27 +750,34 @@ bool webhook_is_token_header(const struct provider *p, struct arena *a, const st
 	return false;
 }
 
+/* What stands in a query; empty when it is wrongly encoded. */
+static struct str query_decoded(struct arena *a, struct str raw)
+{
+	char *decoded = arena_alloc(a, raw.n + 1);
+	long n = percent_decode(decoded, raw.n + 1, raw, true);
+
+	return (struct str){decoded, n < 0 ? 0 : (size_t)n};
+}
+
 /* Is a name as it stands in a query the one that a token may stand behind? */
 static bool is_token_parameter(const struct provider *p, struct scope *scope, struct str raw)
 {
-	char *decoded = arena_alloc(scope->a, raw.n + 1);
-	long n = percent_decode(decoded, raw.n + 1, raw, true);
+	const struct str name = query_decoded(scope->a, raw);
 
-	for (size_t i = 0; n >= 0 && i < p->nsignatures; i++)
+	for (size_t i = 0; name.n > 0 && i < p->nsignatures; i++)
 		if (p->signatures[i].parameter != NULL &&
-		    str_eq(expr_text(p->signatures[i].parameter, scope),
-			(struct str){decoded, (size_t)n}))
+		    str_eq(expr_text(p->signatures[i].parameter, scope), name))
 			return true;
 	return false;
 }
 
 /* Whatever stands there: a wrong one may be right elsewhere, or tomorrow. */
-const char *webhook_redact_url(
-    const struct provider *p, struct arena *a, const struct access *c, const char *url)
+const char *webhook_redact_url(const struct provider *p, struct arena *a, const struct access *c,
+    const unsigned char *token_key, const char *url)
 {
 	const char *query = strchr(url, '?');
 	struct scope scope = {.a = a};
-	struct buf *b = buf_new(a, 2 * strlen(url) + 8);
+	struct buf *b = buf_new(a, 64 * strlen(url) + 128);
 	struct str rest, pair, name;
 
 	scope.slot[ROOT_SETTINGS].json = c->settings;
@@ -776,7 +794,8 @@ const char *webhook_redact_url(
 			continue;
 		}
 		buf_add(b, name.p, name.n);
-		buf_str(b, "=***");
+		buf_chr(b, '=');
+		token_kept_write(b, token_key, query_decoded(a, value));
 	}
 	return access_redact(a, c, buf_ok(b) ? b->p : "");
 }

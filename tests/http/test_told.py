@@ -370,6 +370,30 @@ def _():
 
 
 # ---- two secrets for a while --------------------------------------------------------------------------------
+@test("a token that was rejected is kept by no log; where it was the right one it is verified anew with the new secret")
+def _():
+    t = tenant()
+    old, new = unique("old-secret-"), unique("new-secret-")
+    for settings, headers, query in (({}, {"X-Webhook-Token": new}, ""), ({"signatureHeader": "Authorization"}, {"Authorization": new}, ""),
+                                     ({"tokenParameter": "key"}, {}, "?key=" + new)):
+        c = t.connect("custom_webhook", {"webhookSecret": old}, {"signatureScheme": "token", "resourceType": fresh(), **settings})
+        path = c["webhookUrl"][len(here().url):]
+        right, wrong = {**headers}, {k: "another-secret-0123" for k in headers}
+        for sent, to in ((right, query), (wrong, query and "?key=another-secret-0123"), ({k: "***" for k in headers}, query and "?key=***")):
+            equal(here().post(path + to, b'{"id":"1"}', {"Content-Type": "application/json", **sent}).status, 401)
+        *others, first = t.events("&status=rejected&connectionId=" + c["id"])
+        kept = here().sql("SELECT url, headers FROM events WHERE connection_id = UNHEX('%s')" % c["id"].replace("-", ""))
+        true(new not in str(kept) and str(kept).count("***:") == 3, kept)
+        shown = t.api("GET", "/events/" + first["id"]).text
+        true("***" in shown and "***:" not in shown and new not in shown, shown)
+        problem(t.api("POST", "/events/%s/replay" % first["id"]), 409)
+        equal(t.api("PATCH", "/connections/" + c["id"], {"credentials": {"webhookSecret": new}}).status, 200)
+        for other in others:
+            problem(t.api("POST", "/events/%s/replay" % other["id"]), 409, word="wrong token")
+        answer = t.api("POST", "/events/%s/replay" % first["id"])
+        equal((answer.status, told(answer.json())), (200, ("processed", 1, 1, None)), answer)
+
+
 @test("a changed secret leaves the old one good for a while; what was rejected in between can be verified anew")
 def _():
     t = tenant()

@@ -44,7 +44,7 @@ SAID = {
     ("src/provider/signature.c", "part, s->signature_key"): "the name of an entry of the header",
     ("src/provider/signature.c", "name, signature_header_name(s, &scope)"): "the name of a header",
     ("src/provider/signature.c",
-     "expr_text(p->signatures[i].parameter, scope), (struct str){decoded, (size_t)n}"): "the name of a parameter",
+     "expr_text(p->signatures[i].parameter, scope), name"): "the name of a parameter",
 }
 
 
