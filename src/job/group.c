@@ -152,6 +152,8 @@ static int members_run(
 	for (size_t i = 0; i < n; i++)
 		ps[i] = ms[i]->piece;
 	rc = g->is_careful ? db_nested(db, piece_run, ps[0], &e) : pieces_run(db, ps, n, &e);
+	if (rc == 0 && db_settle(db, &e) == -1) /* whose it is must be known */
+		rc = -1;
 	for (size_t i = 0; i < n; i++)
 		ms[i]->rc = rc;
 	ms[0]->err = e;
