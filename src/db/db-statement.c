@@ -18,8 +18,8 @@
  * (IN) is filled up with its last one, which changes nothing.
  *
  * A result is read to its end before the function returns, so the connection is free again,
- * whatever the caller does with the rows; what needs none may be left on its way (db-pipeline.c). Cells up to CELL_BYTES come with the row; a longer one
- * is fetched alone, straight into the arena.
+ * whatever the caller does with the rows; what needs none may be left on its way (db-pipeline.c).
+ * Cells up to CELL_BYTES come with the row; a longer one is fetched alone, straight into the arena.
  *
  * That the server has closed an idle connection shows only when it is used. Then the statement
  * is sent once more on a new one, where that cannot do its work twice (statement_run). */

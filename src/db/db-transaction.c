@@ -21,8 +21,8 @@
 
 #define TRANSACTION_TRIES 8
 
-/* Said to the server, though it would begin one by itself: it forgets a savepoint in one that nothing
- * was written in yet. Nobody waits for the answer. */
+/* Said to the server, though it would begin one by itself: it forgets a savepoint in one that
+ * nothing was written in yet. Nobody waits for the answer. */
 static int transaction_begin(struct db *db, struct err *err)
 {
 	db->in_transaction = true;

@@ -150,10 +150,10 @@ int db_script(struct db *db, const char *sql, struct err *err);
 int db_ddl(struct db *db, const char *sql, struct err *err);
 
 /* Runs body(db, arg, err) in a READ COMMITTED transaction and commits; on ERR_RETRY it rolls back
- * and runs it again (up to 8 times, with jitter), as it does, once, when the connection turns out to
- * be lost before the commit. body must therefore compute its effects anew. A
- * body that returns -1 rolls back. Not nestable. When the commit itself is lost with the connection
- * the outcome is unknown: ERR_UNAVAILABLE, and the caller must be safe to repeat. */
+ * and runs it again (up to 8 times, with jitter); so it does, once, when the connection turns out
+ * to be lost before the commit. body must therefore compute its effects anew. A body that returns
+ * -1 rolls back. Not nestable. When the commit itself is lost with the connection the outcome is
+ * unknown: ERR_UNAVAILABLE, and the caller must be safe to repeat. */
 int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
     struct err *err);
 /* Within a transaction, or once within itself: runs body under a savepoint. When it fails only what

@@ -799,6 +799,16 @@ static int killed_before_commit_body(struct db *db, void *arg, struct err *err)
 	return 0;
 }
 
+/* As when the server has closed an idle connection: that shows within the body. */
+static int killed_once_body(struct db *db, void *arg, struct err *err)
+{
+	struct suicide *s = arg;
+
+	if (++s->tries == 1)
+		kill_connection(s->killer, connection_id(db));
+	return insert_id(db, 5, err);
+}
+
 static void killed_within_a_transaction(void)
 {
 	struct suicide s = {.killer = test_db()};
@@ -819,6 +829,9 @@ static void killed_within_a_transaction(void)
 	err_clear(&err);
 	OK(insert_id(db, 4, &err), &err);
 	CHECK(count_rows(s.killer) == 1);
+	s.tries = 0; /* nothing of it can be there, so it is run again, once */
+	OK(db_transaction(db, killed_once_body, &s, &err), &err);
+	CHECK(s.tries == 2 && count_rows(s.killer) == 2);
 	db_free(db);
 	drop_table(s.killer);
 }

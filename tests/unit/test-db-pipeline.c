@@ -112,7 +112,7 @@ static size_t steps_make(struct step *steps)
 	bool is_nested = false;
 
 	for (size_t i = 0; i < n; i++) {
-		uint32_t dice = random_below(100);
+		uint64_t dice = random_below(100);
 
 		steps[i] = (struct step){.kind = dice < 55   ? PUT
 						 : dice < 70 ? GET
@@ -120,7 +120,7 @@ static size_t steps_make(struct step *steps)
 						 : dice < 90 ? PUT
 						 : is_nested ? UNNEST
 							     : NEST,
-		    .id = random_below(IDS),
+		    .id = (int64_t)random_below(IDS),
 		    .n = (int64_t)random_below(1000)};
 		if (steps[i].kind == NEST || steps[i].kind == UNNEST)
 			is_nested = !is_nested;
