@@ -9,7 +9,8 @@
  * one as the next request of a kept connection), and closed here.
  *
  * Nobody keeps a worker by being slow: a peer has a time for all of its head, of its body, and of
- * taking our answer, which grows with the bytes that move (struct patience). */
+ * taking our answer, which grows with the bytes that move (struct patience). And strangers' bodies
+ * keep a quarter of the workers waiting at most (crowd_enter), since many can be slow at once. */
 #include <errno.h>
 #include <fcgiapp.h>
 #include <poll.h>
@@ -22,6 +23,7 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/shared.h"
 #include "http/conn.h"
 #include "http/router.h"
 #include "process/process.h"
@@ -35,6 +37,7 @@
  * of it. Bytes give it time, waiting takes it; what we ourselves do meanwhile does not count. */
 #define PATIENCE_US (30 * SECOND_US)
 #define PATIENCE_STRANGER_US (10 * SECOND_US) /* on routes that anyone may call */
+#define PATIENCE_CROWDED_US (SECOND_US / 4)
 #define SLOWEST_BYTES_S 65536
 #define LEAVE_US (2 * SECOND_US) /* for what is still on its way to us behind our answer */
 #define MARK_US (SECOND_US / 10) /* for the mark of a body's end that should be here already */
@@ -77,18 +80,25 @@ static void patience_reset(struct fcgi_worker *w)
 	w->answered = 0;
 }
 
+static bool is_of_stranger(const struct fcgi_worker *w)
+{
+	return w->r == NULL || w->r->route == NULL || (w->r->route->flags & ROUTE_PUBLIC) != 0;
+}
+
+static void patience_open(struct fcgi_worker *w, struct patience *p)
+{
+	if (p->is_begun)
+		return;
+	p->is_begun = true;
+	p->left_us = patience_of(w, is_of_stranger(w) ? PATIENCE_STRANGER_US : PATIENCE_US);
+}
+
 /* Before a step that may wait: it gets what time is left. False when there is none. */
 static bool patience_begin(struct fcgi_worker *w, struct patience *p, int option)
 {
 	int64_t step_us;
 
-	if (!p->is_begun) {
-		p->is_begun = true;
-		p->left_us = patience_of(w,
-		    w->r != NULL && w->r->route != NULL && (w->r->route->flags & ROUTE_PUBLIC) == 0
-			? PATIENCE_US
-			: PATIENCE_STRANGER_US);
-	}
+	patience_open(w, p);
 	if (p->left_us <= 0)
 		return false;
 	step_us = p->left_us < PATIENCE_US ? p->left_us : PATIENCE_US;
@@ -105,6 +115,38 @@ static void patience_end(struct patience *p, uint64_t bytes)
 	p->left_us += (int64_t)(bytes * (uint64_t)SECOND_US / SLOWEST_BYTES_S);
 }
 
+/* ---- crowds -------------------------------------------------------------------------------- */
+
+static bool is_readable(int fd)
+{
+	struct pollfd pf = {.fd = fd, .events = POLLIN};
+
+	return poll(&pf, 1, 0) != 0;
+}
+
+/* Before a wait for bytes of a body. True: we are counted among those who wait, until crowd_leave.
+ * False: there is no need to wait, or no room, and then but a moment is left. */
+static bool crowd_enter(struct fcgi_worker *w)
+{
+	const struct app *app = w->server->app;
+	int64_t quarter;
+
+	if (!is_of_stranger(w) || app->shared == NULL || is_readable(w->fcgi.ipcFd))
+		return false;
+	quarter = config_waiters(app->config) / 2;
+	if (shared_wait_begin(app->shared, 0, quarter > 0 ? quarter : 1))
+		return true;
+	if (w->read.left_us > PATIENCE_CROWDED_US)
+		w->read.left_us = PATIENCE_CROWDED_US;
+	return false;
+}
+
+static void crowd_leave(struct fcgi_worker *w, bool is_in)
+{
+	if (is_in)
+		shared_wait_end(w->server->app->shared);
+}
+
 /* ---- bytes --------------------------------------------------------------------------------- */
 
 /* What libfcgi holds of the body is taken as it is. When it has to wait, it is asked for one byte:
@@ -113,15 +155,20 @@ static int fcgi_body_take(struct fcgi_worker *w, char *p, size_t most)
 {
 	FCGX_Stream *in = w->fcgi.in;
 	size_t here = (size_t)(in->stop - in->rdNext);
-	int got;
+	bool is_in, may_wait;
+	int got = -1;
 
 	if (here != 0)
 		return FCGX_GetStr(p, (int)(here < most ? here : most), in);
-	if (!patience_begin(w, &w->read, SO_RCVTIMEO))
-		return -1;
-	got = FCGX_GetStr(p, 1, in);
-	patience_end(&w->read, got <= 0 ? 0 : (uint64_t)(in->stop - in->rdNext) + 1);
-	return FCGX_GetError(in) == 0 ? got : -1;
+	patience_open(w, &w->read);
+	is_in = crowd_enter(w);
+	may_wait = patience_begin(w, &w->read, SO_RCVTIMEO);
+	if (may_wait) {
+		got = FCGX_GetStr(p, 1, in);
+		patience_end(&w->read, got <= 0 ? 0 : (uint64_t)(in->stop - in->rdNext) + 1);
+	}
+	crowd_leave(w, is_in);
+	return may_wait && FCGX_GetError(in) == 0 ? got : -1;
 }
 
 static long fcgi_body_read(void *io, void *p, size_t n)
