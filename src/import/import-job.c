@@ -342,7 +342,8 @@ static int run_store_carefully(struct db *db, struct arena *a, struct import_run
 	for (size_t i = 0; i < b->nitems; i++) {
 		struct err e = ERR_INIT;
 
-		if (record_upsert_any(run->app, db, a, &b->items[i], 1, true, &e) == 0) {
+		if (record_upsert_any(run->app, db, a, &b->items[i], 1, true, &e) == 0 &&
+		    db_settle(db, &e) == 0) {
 			if (run_tell(db, a, run, &b->items[i], 1, err) == -1)
 				return -1;
 			counts_add_outcome(c, &b->items[i]);
