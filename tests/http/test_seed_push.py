@@ -46,7 +46,8 @@ def settled(t, mail, timeout=30):
         lead = t.get("/leads/" + found[0]["id"]) if found else None
         return lead if lead and lead["destinations"] and all(
             d["status"] != "pending" for d in lead["destinations"]) else None
-    return wait_until(look, timeout, "the end of the pushes of " + mail)
+    lead = wait_until(look, timeout, "the end of the pushes of " + mail)
+    return t.get("/leads/" + lead["id"])    # they may have ended while it was read
 
 
 def results(lead):
