@@ -131,7 +131,7 @@ static bool crowd_enter(struct fcgi_worker *w)
 	const struct app *app = w->server->app;
 	int64_t quarter;
 
-	if (!is_of_stranger(w) || app->shared == NULL || is_readable(w->fcgi.ipcFd))
+	if (app == NULL || app->shared == NULL || !is_of_stranger(w) || is_readable(w->fcgi.ipcFd))
 		return false;
 	quarter = config_waiters(app->config) / 2;
 	if (shared_wait_begin(app->shared, 0, quarter > 0 ? quarter : 1))

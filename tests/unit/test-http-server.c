@@ -13,9 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/app.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "base/shared.h"
 #include "process/process.h"
 
 void suite_http_server(void);
@@ -174,7 +176,7 @@ static int remove_dir(void)
 }
 
 /* A worker in a process of its own; returns its id. */
-static pid_t start_worker(int fd, uint64_t max_requests, int64_t patience_us)
+static pid_t start_worker(struct app *app, int fd, uint64_t max_requests, int64_t patience_us)
 {
 	pid_t pid;
 
@@ -182,7 +184,8 @@ static pid_t start_worker(int fd, uint64_t max_requests, int64_t patience_us)
 	pid = fork();
 	if (pid == 0) {
 		struct arena *a = arena_new();
-		struct server s = {.router = router_new(a, routes, COUNT(routes), &hooks, NULL),
+		struct server s = {.app = app,
+		    .router = router_new(a, routes, COUNT(routes), &hooks, NULL),
 		    .listen_fd = fd,
 		    .patience_us = patience_us};
 		int rc = server_run(&s, max_requests);
@@ -218,7 +221,7 @@ static void test_requests(void)
 	pid_t pid;
 
 	CU_ASSERT_EQUAL_FATAL(process_listen(sock, &fd, &err), 0);
-	pid = start_worker(fd, 0, 0);
+	pid = start_worker(NULL, fd, 0, 0);
 	close(fd);
 
 	got = ask(a, sock, "GET", "/hello", NULL, "", true);
@@ -298,7 +301,7 @@ static void test_slow_peers(void)
 	pid_t pid;
 
 	CU_ASSERT_EQUAL_FATAL(process_listen(sock, &fd, NULL), 0);
-	pid = start_worker(fd, 0, SECOND_US / 5);
+	pid = start_worker(NULL, fd, 0, SECOND_US / 5);
 	close(fd);
 
 	/* no head */
@@ -333,6 +336,42 @@ static void test_slow_peers(void)
 	arena_free(a);
 }
 
+/* Where as many wait for strangers' bodies as may, the next one that is slow has but a moment. */
+static void test_crowd(void)
+{
+	const struct config cfg = {.workers = 4}; /* one may wait */
+	struct app app = {.config = &cfg, .shared = shared_new()};
+	struct arena *a = arena_new();
+	struct buf *body = buf_new(a, 64);
+	struct pollfd pf = {.events = POLLIN};
+	int fd, slow;
+	pid_t pid;
+
+	CU_ASSERT_EQUAL_FATAL(process_listen(sock, &fd, NULL), 0);
+	pid = start_worker(&app, fd, 0, 3600 * SECOND_US);
+	close(fd);
+	CU_ASSERT(shared_wait_begin(app.shared, 0, 1));
+	slow = send_head(a, "POST", "/echo", "1000");
+	CU_ASSERT(answers(slow, "Status: 408 "));
+	close(slow);
+	/* what is there needs no place */
+	CU_ASSERT_PTR_NOT_NULL(strstr(ask(a, sock, "POST", "/echo", "3", "abc", true), "abc"));
+	shared_wait_end(app.shared);
+	slow = send_head(a, "POST", "/echo", "3");
+	pf.fd = slow;
+	CU_ASSERT_EQUAL(poll(&pf, 1, 600), 0); /* it is waited for, beyond that moment */
+	add_record(body, 5, "abc", 3);
+	add_record(body, 5, "", 0);
+	CU_ASSERT_EQUAL(send(slow, body->p, body->len, MSG_NOSIGNAL), (ssize_t)body->len);
+	CU_ASSERT(answers(slow, "Status: 200 "));
+	CU_ASSERT(shared_wait_begin(app.shared, 0, 1));
+	shared_wait_end(app.shared);
+	close(slow);
+	kill(pid, SIGTERM);
+	CU_ASSERT_EQUAL(end_of(pid), 7);
+	arena_free(a);
+}
+
 static void test_max_requests(void)
 {
 	struct arena *a = arena_new();
@@ -340,7 +379,7 @@ static void test_max_requests(void)
 	pid_t pid;
 
 	CU_ASSERT_EQUAL_FATAL(process_listen(sock, &fd, NULL), 0);
-	pid = start_worker(fd, 2, 0);
+	pid = start_worker(NULL, fd, 2, 0);
 	close(fd);
 	ask(a, sock, "GET", "/hello", NULL, "", true);
 	CU_ASSERT_EQUAL(waitpid(pid, NULL, WNOHANG), 0);
@@ -631,6 +670,7 @@ void suite_http_server(void)
 
 	CU_add_test(s, "requests over a socket", test_requests);
 	CU_add_test(s, "peers that take their time", test_slow_peers);
+	CU_add_test(s, "a crowd of slow bodies", test_crowd);
 	CU_add_test(s, "a worker's number of requests", test_max_requests);
 	CU_add_test(s, "listening", test_listen);
 	CU_add_test(s, "the dead are replaced, drained in order", test_respawn_and_drain);
