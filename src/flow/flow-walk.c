@@ -335,8 +335,8 @@ static bool step_run(struct run *r, enum run_next *next, struct err *err)
 	if (s->kind->begin != NULL)
 		return step_ask(r, &c, next, err);
 	rc = s->kind->run(&c, &why);
-	if (rc != -1 && db_settle(c.db, &why) == -1) /* it is this step that fails, not the next */
-		rc = -1;
+	if (rc != -1 && c.db != NULL && db_settle(c.db, &why) == -1)
+		rc = -1; /* it is this step that fails, not the next */
 	return step_came(r, &c, rc, &why, next, err);
 }
 
