@@ -27,6 +27,13 @@ int64_t clock_now_us(void)
 	return clock_read(CLOCK_REALTIME);
 }
 
+int64_t clock_now_after_us(int64_t before_us)
+{
+	int64_t now_us = clock_now_us();
+
+	return now_us > before_us ? now_us : before_us + 1;
+}
+
 int64_t clock_mono_us(void)
 {
 	return clock_read(CLOCK_MONOTONIC);

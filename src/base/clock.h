@@ -29,6 +29,9 @@ struct civil {
 
 int64_t clock_now_us(void);
 int64_t clock_mono_us(void); /* only for differences */
+/* Now, but later than before_us: what is changed never looks older than it was, whatever the
+ * machine's clock did meanwhile. */
+int64_t clock_now_after_us(int64_t before_us);
 /* In UTC, the proleptic Gregorian calendar; clamped to the years 0 to 9999. And back: month and day
  * of that calendar. */
 void clock_civil(int64_t at_us, struct civil *out);

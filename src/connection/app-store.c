@@ -359,7 +359,7 @@ static int app_change_body(struct db *db, struct audit *log, void *arg, struct e
 		v->credentials = NULL;
 	if (provider_app_take_body(act->app, act->a, act->body, v, err) == -1)
 		return -1;
-	v->updated_us = clock_now_us();
+	v->updated_us = clock_now_after_us(v->updated_us);
 	sealed = sealed_json(act->app, act->a, PLACE, &v->id, v->credentials, err);
 	if (sealed.p == NULL ||
 	    db_exec(db, &provider_app_set,

@@ -621,7 +621,7 @@ int connection_write(
 
 	if (sealed.p == NULL)
 		return -1;
-	c->updated_us = clock_now_us();
+	c->updated_us = clock_now_after_us(c->updated_us);
 	if (is_new)
 		return db_exec(app->db, &connection_insert,
 		    DB_VALS(db_uuid(&c->id), db_uuid(&c->account_id), db_str(c->provider_type),

@@ -244,12 +244,11 @@ int grant_store(
 {
 	struct str tokens = sealed_json(app, a, TOKENS, &g->id, g->tokens, err);
 	struct str raw = answer_sealed(app, a, g, answer, err);
-	int64_t now_us = clock_now_us();
 
 	if (tokens.p == NULL || (answer != NULL && raw.p == NULL))
 		return -1;
 	/* It says that the row is another: never the same twice. */
-	g->updated_us = now_us > g->updated_us ? now_us : g->updated_us + 1;
+	g->updated_us = clock_now_after_us(g->updated_us);
 	return db_exec(app->db, &grant_set,
 	    DB_VALS(db_blob(tokens), db_blob(raw), db_strn(json_text(a, g->settings)),
 		db_str(g->scope), db_time(g->expires_us), db_time(g->user_expires_us),

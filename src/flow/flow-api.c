@@ -48,7 +48,6 @@ static bool flow_read_body(struct req *r, bool is_new, struct flow *f)
 		       !json_equal(f->settings, body.settings);
 	f->steps = body.steps;
 	f->settings = body.settings;
-	f->updated_us = clock_now_us();
 	if (!req_has_invalid(r) && !flow_check_steps(r, &f->id, f->steps, f->settings, &err)) {
 		res_error(r, &err);
 		return false;

@@ -4,7 +4,6 @@
 #include "flow/flow-pages.h"
 #include "account/permission.h"
 #include "base/arena.h"
-#include "base/clock.h"
 #include "html/chrome.h"
 
 #define PAGE_ROWS 50
@@ -95,7 +94,6 @@ int flow_page_archive(struct req *r)
 		return 0;
 	f.status = FLOW_ARCHIVED;
 	f.expected_us = f.updated_us;
-	f.updated_us = clock_now_us();
 	if (flow_update(r, &f, "flow.archive", &err) == -1)
 		return err.code == ERR_CONFLICT
 			   ? res_problem(r, 409, "Somebody changed the flow just now. Try again")
@@ -296,7 +294,6 @@ int flow_page_settings_post(struct req *r)
 		return settings_page(r, &f, 422, field, problem);
 	if (!str_to_i64(req_form(r, "revision"), 1, INT64_MAX, &f.expected_us))
 		f.expected_us = 1;
-	f.updated_us = clock_now_us();
 	if (flow_update(r, &f, "flow.update", &err) == -1) {
 		if (err.code != ERR_CONFLICT)
 			return res_error(r, &err);

@@ -4,7 +4,6 @@
 #include "account/permission.h"
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/clock.h"
 #include "flow/flow-diagram.h"
 #include "flow/flow-fields.h"
 #include "flow/flow-pages.h"
@@ -46,7 +45,6 @@ int flow_page_save(struct flow_page *p, struct err *err)
 		      !json_equal(f.settings, p->d.settings);
 	f.steps = p->d.steps;
 	f.settings = p->d.settings;
-	f.updated_us = clock_now_us();
 	f.expected_us = p->revision;
 	if (json_text(p->r->a, f.steps).n > FLOW_JSON_BYTES)
 		return err_set(err, ERR_INVALID, "The steps of a flow may have at most %u KiB",
@@ -356,7 +354,6 @@ int flow_page_publish(struct req *r)
 		return res_redirect(r, flow_page_path(r->a, &p.f));
 	}
 	p.f.expected_us = p.f.updated_us;
-	p.f.updated_us = clock_now_us();
 	if (flow_publish(r, &p.f, 0, &err) == -1)
 		return err.code == ERR_CONFLICT ? steps_conflict(&p) : res_error(r, &err);
 	chrome_flash(r, "ok",

@@ -426,8 +426,7 @@ static int flow_update_body(struct db *db, struct audit *log, void *arg, struct 
 		return -1;
 	if (f->expected_us != 0 && f->expected_us != before.updated_us)
 		return err_set(err, ERR_CONFLICT, "The flow was changed meanwhile");
-	if (f->updated_us <= before.updated_us)
-		f->updated_us = before.updated_us + 1;
+	f->updated_us = clock_now_after_us(before.updated_us);
 	f->version = before.version;
 	f->versions = before.versions;
 	f->published_us = before.published_us;

@@ -1,6 +1,5 @@
 /* /connect/v1/flows/:id/…: publish, versions, revert, archive, duplicate, export, import. */
 #include "base/arena.h"
-#include "base/clock.h"
 #include "flow/flow-internal.h"
 
 /* ---- publish --------------------------------------------------------------------------------- */
@@ -39,7 +38,6 @@ int flow_api_publish(struct req *r)
 
 	if (!flow_of_route(r, &f) || !flow_is_publishable(r, &f))
 		return 0;
-	f.updated_us = clock_now_us();
 	if (flow_publish(r, &f, 0, &err) == -1)
 		return res_error(r, &err);
 	return publish_answer(r, &f);
@@ -53,7 +51,6 @@ int flow_api_archive(struct req *r)
 	if (!flow_of_route(r, &f))
 		return 0;
 	f.status = FLOW_ARCHIVED;
-	f.updated_us = clock_now_us();
 	if (flow_update(r, &f, "flow.archive", &err) == -1)
 		return res_error(r, &err);
 	return flow_answer(r, 200, &f);
@@ -127,7 +124,6 @@ int flow_revert_to(struct req *r, struct flow *f, struct str word, int *version,
 		return -1;
 	if (req_has_invalid(r))
 		return err_set(err, ERR_INVALID, "%s", req_invalid_text(r));
-	f->updated_us = clock_now_us();
 	return flow_publish(r, f, *version, err) == -1 ? -1 : 1;
 }
 

@@ -154,7 +154,7 @@ static bool change_only_ends(const struct trigger *was, const struct trigger *t)
 
 int trigger_change(struct req *r, const struct trigger *was, struct trigger *t, struct err *err)
 {
-	t->updated_us = clock_now_us();
+	t->updated_us = clock_now_after_us(t->updated_us);
 	if (change_only_ends(was, t))
 		t->next_us = 0;
 	else if (trigger_check(r, t, err) == -1)

@@ -96,7 +96,7 @@ static int view_read_body(struct req *r, bool is_new, struct view *v)
 		    SLUG_BYTES);
 	if (json_object_get(r->json, "query") != NULL)
 		view_check_query(r, v->query);
-	v->updated_us = clock_now_us();
+	v->updated_us = clock_now_after_us(v->updated_us);
 	if (!req_has_invalid(r))
 		return 0;
 	res_invalid(r);

@@ -246,7 +246,7 @@ static void view_take_list(struct view *v, const struct record_browse *b)
 	if (str_is(v->slug, VIEW_LEADS))
 		of.f.resource_type = STR("lead");
 	v->query = view_query_of_list(&of);
-	v->updated_us = clock_now_us();
+	v->updated_us = clock_now_after_us(v->updated_us);
 }
 
 int view_page_change(struct req *r)

@@ -241,7 +241,7 @@ static int update_body(struct db *db, struct audit *log, void *arg, struct err *
 		t->name = act->w->name;
 	if (act->w->slug.p != NULL)
 		t->slug = act->w->slug;
-	t->updated_us = clock_now_us();
+	t->updated_us = clock_now_after_us(t->updated_us);
 	if ((act->w->columns == NULL && act->w->purge == NULL ? table_store(db, a, t, err)
 							      : act_reshape(db, act, err)) == -1)
 		return -1;

@@ -155,21 +155,30 @@ class Browser:
         except AssertionError:
             raise AssertionError("no %s on %s (%s)" % (selector, self.url, self.title)) from None
 
+    def _of(self, selector, ask):
+        """What ask says of the element; asked once more when the next page came between."""
+        try:
+            return ask(self.find(selector))
+        except AssertionError as e:
+            if "stale element" not in str(e):
+                raise
+        return ask(self.find(selector))
+
     def has(self, selector):
         return bool(self.find_all(selector))
 
     def shows(self, selector):
         """Is the first of them to be seen?"""
-        return self._call("GET", "/element/%s/displayed" % self.find(selector))
+        return self._of(selector, lambda e: self._call("GET", "/element/%s/displayed" % e))
 
     def text(self, selector):
-        return self._call("GET", "/element/%s/text" % self.find(selector))
+        return self._of(selector, lambda e: self._call("GET", "/element/%s/text" % e))
 
     def texts(self, selector):
         return [self._call("GET", "/element/%s/text" % e) for e in self.find_all(selector)]
 
     def attribute(self, selector, name):
-        return self._call("GET", "/element/%s/attribute/%s" % (self.find(selector), name))
+        return self._of(selector, lambda e: self._call("GET", "/element/%s/attribute/%s" % (e, name)))
 
     def click(self, selector):
         self._call("POST", "/element/%s/click" % self.find(selector))

@@ -191,6 +191,19 @@ def _():
     cells_are_those_of_rows(t)
 
 
+@test("a row's last change is its latest, even when the machine's clock was ahead before it")
+def _():
+    t = Tenant()
+    path = made(t)
+    row(t, path, {"email": "a"}, "1")
+    ahead = 86400 * 1000000
+    here().sql("UPDATE table_rows SET updated_at = updated_at + %d WHERE account_id = %s" % (ahead, row_id(t.id)))
+    before = t.get(path + "/rows/by-key/1")
+    after = put(t, path, "1", {"email": "b"}).json()
+    true(after["updatedAt"] > before["updatedAt"], (before, after))
+    equal(t.get(path + "/rows/by-key/1"), after)
+
+
 @test("lists: by a marked column and any other, both ways, and by cursor each row once")
 def _():
     t = Tenant()
