@@ -182,9 +182,10 @@ static size_t size_above(size_t n)
 	return (below & (below - 1)) == 0 ? below + below / 2 : below / 3 * 4;
 }
 
+/* Keys that are looked for: one of them may be asked for twice. */
 static bool is_list(const struct db_stmt *s)
 {
-	return s->row != NULL && strcmp(s->row, "?") == 0;
+	return s->row != NULL && (strcmp(s->row, "?") == 0 || s->tail[0] == ')');
 }
 
 /* ---- execution --------------------------------------------------------------------------- */
@@ -298,11 +299,19 @@ static bool bulk_takes(const struct db *db, const struct statement_call *call)
 	return true;
 }
 
+/* How many values it takes: those of a list's last row are repeated until its size is reached. */
+static size_t statement_filled(const struct db_cached *c, const struct statement_call *call)
+{
+	return is_list(call->stmt) && c->params > call->nfixed + call->n ? c->params - call->nfixed
+									 : call->n;
+}
+
 static int statement_bind(
     struct db *db, struct db_cached *c, const struct statement_call *call, struct err *err)
 {
-	const size_t filled = is_list(call->stmt) && call->rows > call->n ? call->rows : call->n;
+	const size_t filled = statement_filled(c, call);
 	const size_t params = call->bulk > 0 ? call->n / call->bulk : call->nfixed + filled;
+	const size_t per_row = call->rows > 0 ? filled / call->rows : 0;
 	MYSQL_BIND *b = params_make_room(db, params);
 
 	if (c->params != params)
@@ -315,8 +324,8 @@ static int statement_bind(
 		for (size_t i = 0; i < call->nfixed; i++)
 			param_bind(&b[i], &call->fixed[i]);
 		for (size_t i = 0; i < filled; i++)
-			param_bind(
-			    &b[call->nfixed + i], &call->vals[i < call->n ? i : call->n - 1]);
+			param_bind(&b[call->nfixed + i],
+			    &call->vals[i < call->n ? i : call->n - per_row + i % per_row]);
 	}
 	if (params > 0 && mysql_stmt_bind_param(c->handle, b) != 0)
 		return statement_fail(db, c->handle, call->stmt->name, err);

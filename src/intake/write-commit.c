@@ -76,6 +76,7 @@ struct group_commit {
 	bool is_shared;
 	struct buf **notes; /* per set: what is to be said of its items; NULL: nothing */
 	struct arena *kept; /* over tries */
+	size_t tries;
 	/* Per set and item: why it cannot be stored, or NULL; a set without such has none. */
 	const char ***refused;
 	size_t nrefused;
@@ -428,6 +429,7 @@ static void commit_collect_rest(struct group_commit *c, struct commit_rows *r)
 			    .record = rec->merged,
 			    .has_news = rec->outcome == RECORD_UPDATED,
 			    .is_record_new = rec->outcome == RECORD_CREATED,
+			    .is_expected_new = rec->outcome == RECORD_CREATED && c->tries == 1,
 			    .is_older = c->is_done[ws - c->sets],
 			    .unsaid = rec->unsaid,
 			    .may_be_there = rec->outcome != RECORD_CREATED,
@@ -784,6 +786,7 @@ static int commit_body(struct db *db, void *arg, struct err *err)
 	struct group_commit *c = arg;
 
 	commit_begin(c);
+	c->tries++;
 	memcpy(c->is_skipped, c->is_left, c->n * sizeof(*c->is_skipped));
 	if (commit_begin_part(db, c, err) == -1 || commit_skip_written(db, c, err) == -1 ||
 	    commit_find_done(db, c, err) == -1 || commit_claim_keys(db, c, err) == -1 ||

@@ -4,12 +4,14 @@
 #include "lead/lead-internal.h"
 #include "record/record.h"
 
-DB_STMT_ROWS(leads_insert,
-    "INSERT INTO leads (id, account_id, connection_id, record_id, event_id, provider_type,"
-    " provider_lead_id, form_id, ad_id, campaign_id, stage, sync_status, email, phone_number,"
-    " full_name, lead, received_at, updated_at, source) VALUES ",
-    "(?,?,?,?,?,?,?,?,?,?,'" LEAD_RECEIVED "','" LEAD_SYNC_NONE "',?,?,?,?,?,?,?)",
-    " ON DUPLICATE KEY UPDATE id = id");
+#define LEADS_INSERT                                                                               \
+	"INSERT INTO leads (id, account_id, connection_id, record_id, event_id, provider_type,"    \
+	" provider_lead_id, form_id, ad_id, campaign_id, stage, sync_status, email, phone_number," \
+	" full_name, lead, received_at, updated_at, source) VALUES "
+#define LEADS_INSERT_ROW                                                                           \
+	"(?,?,?,?,?,?,?,?,?,?,'" LEAD_RECEIVED "','" LEAD_SYNC_NONE "',?,?,?,?,?,?,?)"
+DB_STMT_ROWS(leads_insert, LEADS_INSERT, LEADS_INSERT_ROW, " ON DUPLICATE KEY UPDATE id = id");
+DB_STMT_ROWS(leads_insert_new, LEADS_INSERT, LEADS_INSERT_ROW, "");
 DB_STMT_ROWS(leads_by_provider_id,
     "SELECT id FROM leads WHERE account_id = ? AND provider_type = ?"
     " AND provider_lead_id IN (",
@@ -173,11 +175,27 @@ static int lead_insert_jobs(
 	return job_insert(db, jobs, count, err);
 }
 
+/* v has rows of them: those that are not known to be there. */
+static int lead_insert_rows(struct db *db, struct arena *a, struct lead_capture *leads, size_t n,
+    const struct db_val *v, size_t rows, struct err *err)
+{
+	uint64_t inserted = 0;
+	size_t expected = 0;
+
+	for (size_t i = 0; i < n; i++)
+		expected += leads[i].is_expected_new;
+	if (expected == n && rows == n)
+		return db_exec_rows_later(
+		    db, &leads_insert_new, v, rows, INSERT_VALUES, ERR_RETRY, err);
+	if (db_exec_rows(db, &leads_insert, NULL, 0, v, rows, INSERT_VALUES, &inserted, err) == -1)
+		return -1;
+	return inserted < n ? lead_find_existing(db, a, leads, n, err) : 0;
+}
+
 int lead_capture(
     struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err)
 {
 	struct db_val *v = arena_alloc(a, n * INSERT_VALUES * sizeof(*v));
-	uint64_t inserted = 0;
 	size_t rows = 0;
 
 	if (n == 0)
@@ -189,9 +207,7 @@ int lead_capture(
 		    lead_insert_row(a, &leads[i], v + rows++ * INSERT_VALUES, err) == -1)
 			return -1;
 	}
-	if (db_exec_rows(db, &leads_insert, NULL, 0, v, rows, INSERT_VALUES, &inserted, err) == -1)
-		return -1;
-	if (inserted < n && lead_find_existing(db, a, leads, n, err) == -1)
+	if (lead_insert_rows(db, a, leads, n, v, rows, err) == -1)
 		return -1;
 	if (lead_counts_add_new(db, a, leads, n, err) == -1)
 		return -1;

@@ -43,8 +43,11 @@ struct lead_capture {
 	/* This payload has begun its record: where the lead is there already that one was gone, and
 	 * gets what else the lead says. is_older: of what both say the lead has the last word. */
 	bool is_record_new, is_older;
-	struct str unsaid;    /* of the payload, as record_item.unsaid */
-	bool may_be_there;    /* for lead_capture_shared: its record was there */
+	struct str unsaid; /* of the payload, as record_item.unsaid */
+	bool may_be_there; /* for lead_capture_shared: its record was there */
+	/* Nobody waits to see that it is new: where it is there after all the transaction fails
+	 * with ERR_RETRY, and is to be run again without this. */
+	bool is_expected_new;
 	const char *source;   /* how it came: as the record's; "manual" by hand */
 	enum job_class class; /* of its job, and so of its pushes: bulk for what was imported */
 	int64_t received_us;

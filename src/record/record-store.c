@@ -31,11 +31,16 @@
  * what others are at. */
 #define RECORDS_BY_KEY                                                                             \
 	"SELECT external_id, id, data, provider_updated_at, updated_at, source, clocks,"           \
-	" connection_id FROM records FORCE INDEX (records_external)"
+	" connection_id, account_id, provider_type, resource_type FROM records"                    \
+	" FORCE INDEX (records_external)"
 DB_STMT_ROWS(records_lock,
     RECORDS_BY_KEY
     " WHERE account_id = ? AND provider_type = ? AND resource_type = ? AND external_id IN (",
     "?", ") FOR UPDATE");
+#define RECORDS_OF_KINDS                                                                           \
+	RECORDS_BY_KEY " WHERE (account_id, provider_type, resource_type, external_id) IN ("
+DB_STMT_ROWS(records_lock_kinds, RECORDS_OF_KINDS, "(?,?,?,?)", ") FOR UPDATE");
+DB_STMT_ROWS(records_lock_kinds_at_once, RECORDS_OF_KINDS, "(?,?,?,?)", ") FOR UPDATE NOWAIT");
 DB_STMT_ROWS(records_lock_at_once,
     RECORDS_BY_KEY
     " WHERE account_id = ? AND provider_type = ? AND resource_type = ? AND external_id IN (",
@@ -48,7 +53,10 @@ enum {
 	STORED_UPDATED,
 	STORED_SOURCE,
 	STORED_CLOCKS,
-	STORED_CONNECTION
+	STORED_CONNECTION,
+	STORED_ACCOUNT,
+	STORED_PROVIDER_TYPE,
+	STORED_RESOURCE_TYPE
 };
 DB_STMT_ROWS(records_insert,
     "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
@@ -158,7 +166,29 @@ static bool item_is_same_kind(const struct record_item *x, const struct record_i
 	       str_eq(x->resource_type, y->resource_type);
 }
 
-/* Locks and reads the stored rows among items that are of the kind of items[0]; at most
+static void batch_take_stored(struct upsert_batch *b, const struct db_rows *rows, size_t i)
+{
+	const struct record_item stored = {.account_id = db_get_uuid(rows, i, STORED_ACCOUNT),
+	    .provider_type = db_get_str(rows, i, STORED_PROVIDER_TYPE),
+	    .resource_type = db_get_str(rows, i, STORED_RESOURCE_TYPE),
+	    .external_id = db_get_str(rows, i, STORED_EXTERNAL_ID)};
+	struct working_record *w = map_get(b->records, item_key(b->a, &stored));
+
+	b->stored_bytes += db_get_str(rows, i, STORED_DATA).n;
+	if (w == NULL)
+		return;
+	w->is_stored = true;
+	w->id = db_get_uuid(rows, i, STORED_ID);
+	w->text = db_get_str(rows, i, STORED_DATA);
+	w->newest_us = db_get_time(rows, i, STORED_PROVIDER_UPDATED);
+	w->at_us = w->from_us = db_get_int(rows, i, STORED_UPDATED);
+	w->source = w->stored_source = db_get_text(rows, i, STORED_SOURCE);
+	if (!db_is_null(rows, i, STORED_CLOCKS))
+		w->clocks_text = db_get_str(rows, i, STORED_CLOCKS);
+	w->connection_id = db_get_uuid(rows, i, STORED_CONNECTION);
+}
+
+/* Locks and reads the stored rows of records that are all of the kind of ws[0]; at most
  * LIMIT_DB_BATCH. */
 static int batch_lock_kind(
     struct upsert_batch *b, struct working_record **ws, size_t n, struct err *err)
@@ -174,27 +204,40 @@ static int batch_lock_kind(
 		    db_strn(kind->resource_type)),
 		ids, n, 1, &rows, err) == -1)
 		return -1;
-	for (size_t i = 0; i < rows.count; i++) {
-		b->stored_bytes += db_get_str(&rows, i, STORED_DATA).n;
-		for (size_t k = 0; k < n; k++) {
-			struct working_record *w = ws[k];
+	for (size_t i = 0; i < rows.count; i++)
+		batch_take_stored(b, &rows, i);
+	return 0;
+}
 
-			if (w->is_stored ||
-			    !str_eq(key_unpadded(w->first->external_id),
-				key_unpadded(db_get_str(&rows, i, STORED_EXTERNAL_ID))))
-				continue;
-			w->is_stored = true;
-			w->id = db_get_uuid(&rows, i, STORED_ID);
-			w->text = db_get_str(&rows, i, STORED_DATA);
-			w->newest_us = db_get_time(&rows, i, STORED_PROVIDER_UPDATED);
-			w->at_us = w->from_us = db_get_int(&rows, i, STORED_UPDATED);
-			w->source = w->stored_source = db_get_text(&rows, i, STORED_SOURCE);
-			if (!db_is_null(&rows, i, STORED_CLOCKS))
-				w->clocks_text = db_get_str(&rows, i, STORED_CLOCKS);
-			w->connection_id = db_get_uuid(&rows, i, STORED_CONNECTION);
-			break;
-		}
+/* Those of all kinds by one statement, where few of many come together. *is_done comes false where
+ * one is in the way: that asks for kind by kind. */
+static int batch_lock_kinds(struct upsert_batch *b, bool *is_done, struct err *err)
+{
+	size_t n = map_count(b->records);
+	struct db_val *keys = arena_array(b->a, 4 * n, sizeof(*keys));
+	struct err e = ERR_INIT;
+	struct db_rows rows;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct record_item *it =
+		    ((struct working_record *)map_value(b->records, i))->first;
+
+		keys[4 * i] = db_uuid(&it->account_id);
+		keys[4 * i + 1] = db_strn(it->provider_type);
+		keys[4 * i + 2] = db_strn(it->resource_type);
+		keys[4 * i + 3] = db_strn(it->external_id);
 	}
+	*is_done = false;
+	if (db_query_rows(b->db, b->a,
+		b->is_shared ? &records_lock_kinds_at_once : &records_lock_kinds, NULL, 0, keys, n,
+		4, &rows, &e) == -1)
+		return e.code == ERR_LOCKED ? 0 : err_set(err, e.code, "%s", e.msg);
+	for (size_t i = 0; i < rows.count; i++)
+		b->stored_bytes += db_get_str(&rows, i, STORED_DATA).n;
+	*is_done = !b->is_shared || b->stored_bytes <= RECORD_SHARED_BYTES;
+	b->stored_bytes = 0;
+	for (size_t i = 0; i < rows.count && *is_done; i++)
+		batch_take_stored(b, &rows, i);
 	return 0;
 }
 
@@ -214,26 +257,12 @@ static void items_mark_in_the_way(
 		items[i].is_in_the_way = item_is_same_kind(&items[i], kind);
 }
 
-/* Collects the distinct records of the batch and reads those that exist, kind by kind. */
-static int batch_load_stored(
+/* Kind by kind. */
+static int batch_lock_apart(
     struct upsert_batch *b, struct record_item *items, size_t n, struct err *err)
 {
 	struct working_record *ws[LIMIT_DB_BATCH];
-	size_t total;
-
-	for (size_t i = 0; i < n; i++) {
-		struct str key = item_key(b->a, &items[i]);
-		struct working_record *w;
-
-		if (map_get(b->records, key) != NULL)
-			continue;
-		w = arena_zalloc(b->a, sizeof(*w));
-		w->first = &items[i];
-		map_put(b->records, key, w);
-	}
-	if (db_settle(b->db, err) == -1)
-		return -1;
-	total = map_count(b->records);
+	size_t total = map_count(b->records);
 	bool *is_done = arena_array(b->a, total, sizeof(*is_done));
 
 	for (size_t i = 0; i < total; i++) {
@@ -257,6 +286,47 @@ static int batch_load_stored(
 		}
 	}
 	return 0;
+}
+
+static bool batch_is_of_kinds(const struct upsert_batch *b)
+{
+	size_t n = map_count(b->records);
+	const struct working_record *first = n == 0 ? NULL : map_value(b->records, 0);
+
+	for (size_t i = 1; i < n && n <= LIMIT_DB_BATCH; i++)
+		if (!item_is_same_kind(
+			first->first, ((struct working_record *)map_value(b->records, i))->first))
+			return true;
+	return false;
+}
+
+static int batch_lock_stored(
+    struct upsert_batch *b, struct record_item *items, size_t n, struct err *err)
+{
+	bool is_done = false;
+
+	if (batch_is_of_kinds(b) && batch_lock_kinds(b, &is_done, err) == -1)
+		return -1;
+	return is_done ? 0 : batch_lock_apart(b, items, n, err);
+}
+
+/* Collects the distinct records of the batch, and locks and reads those that exist. */
+static int batch_load_stored(
+    struct upsert_batch *b, struct record_item *items, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct str key = item_key(b->a, &items[i]);
+		struct working_record *w;
+
+		if (map_get(b->records, key) != NULL)
+			continue;
+		w = arena_zalloc(b->a, sizeof(*w));
+		w->first = &items[i];
+		map_put(b->records, key, w);
+	}
+	if (db_settle(b->db, err) == -1)
+		return -1;
+	return batch_lock_stored(b, items, n, err);
 }
 
 static void batch_add_change(struct upsert_batch *b, const struct working_record *w,

@@ -16,6 +16,7 @@ import time
 
 from crm import Crm
 from harness import Answer, Browser, Instance, equal, has, new_lead_id, run, test, true, wait_until, wait_until_none
+from holding import Held
 from manifests import providers_with
 from tenant import NO_STANDING_JOBS, CustomWebhook, Meta, Tenant, row_id
 
@@ -181,6 +182,50 @@ def _():
     check(t, place, stream)
     equal(len(wait_until(lambda: pids("writer"), 10, "a writer")), 1)
     true(len(stream.acknowledged) >= 225, len(stream.acknowledged))
+
+
+BLOCK_COMMITS = "; ".join("BACKUP STAGE " + s for s in ("START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT"))
+
+
+def committing():
+    """The sessions whose COMMIT the database does not carry out."""
+    return [r[0] for r in product.sql("SELECT id FROM information_schema.processlist WHERE state LIKE '%backup%'"
+                                      " AND info = 'COMMIT'")]
+
+
+@test("nobody is answered before the commit is over, and one that fails is done again")
+def _():
+    t, m, place = scene()
+    ids = [str(next(_numbers)) for _ in range(4)]
+    answers = []
+    threads = [threading.Thread(target=lambda i=i: answers.append((i, m.post(m.body(i)).status))) for i in ids]
+    with Held(product, BLOCK_COMMITS):
+        for x in threads:
+            x.start()
+        wait_until(committing, 10, "a commit under way")
+        equal(answers, [])
+    for x in threads:
+        x.join(60)
+    equal(sorted(answers), [(i, 200) for i in ids])
+
+    def once(i):
+        return product.sql("SELECT COUNT(*) FROM leads WHERE account_id = %s AND provider_lead_id = '%s'"
+                           % (row_id(t.id), i)) == [["1"]]
+
+    last, answers = str(next(_numbers)), []
+    with Held(product, BLOCK_COMMITS):
+        x = threading.Thread(target=lambda: answers.append(m.post(m.body(last)).status))
+        x.start()
+        session = wait_until(committing, 10, "a commit under way")[0]
+        product.sql("KILL CONNECTION " + session)
+        wait_until(lambda: answers or set(committing()) - {session}, 10, "no answer, or another try")
+        true(answers in ([], [503]), answers)
+    x.join(60)
+    true(answers[0] in (200, 503), answers)
+    m.send(last)                # as its sender would
+    t.wait_idle()
+    true(all(once(i) for i in [*ids, last]))
+    equal(t.rows("events", "status = 'processed'"), len(ids) + 1)
 
 
 @test("kill -9 of workers under load: nothing lost, nothing doubled though senders send again")

@@ -958,6 +958,128 @@ static void keeps_its_connection(void)
 	arena_free(a);
 }
 
+/* ---- several kinds in a call ----------------------------------------------------------------- */
+
+static const struct {
+	bool is_other; /* account */
+	const char *provider, *type, *id;
+} kinds[] = {{false, "test", "contact", "x"}, {false, "test", "contact", "y"},
+    {false, "test", "company", "x"}, {false, "other", "contact", "x"},
+    {true, "test", "contact", "x"}, {true, "test", "contact", "y "}};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static void kinds_make(
+    struct record_item *items, struct uuid account, struct uuid other, const char *data, int64_t t)
+{
+	for (size_t i = 0; i < KINDS; i++) {
+		items[i] = item(kinds[i].is_other ? other : account, kinds[i].id, data, t);
+		items[i].provider_type = str_from(kinds[i].provider);
+		items[i].resource_type = str_from(kinds[i].type);
+	}
+}
+
+static uint64_t trips_of(struct db *db, struct arena *a, struct record_item *items, size_t n)
+{
+	uint64_t before = db_round_trips(db);
+	struct err err = ERR_INIT;
+
+	OK(store(db, a, items, n, &err), &err);
+	return db_round_trips(db) - before;
+}
+
+static void several_kinds(void)
+{
+	struct db *db = test_db();
+	struct arena *a = arena_new();
+	struct uuid account = uuid_new(), other = uuid_new();
+	struct record_item items[KINDS];
+	struct err err = ERR_INIT;
+	uint64_t one;
+
+	if (db == NULL)
+		return;
+	kinds_make(items, account, other, "{\"n\":1}", 1);
+	OK(store(db, a, items, KINDS, &err), &err);
+	for (size_t i = 0; i < KINDS; i++)
+		CHECK_AT(i, items[i].outcome == RECORD_CREATED);
+	kinds_make(items, account, other, "{\"n\":2}", 2);
+	items[5].external_id = STR("y"); /* blanks behind a key are none */
+	items[0].data = STR("{\"n\":1}");
+	OK(store(db, a, items, KINDS, &err), &err);
+	for (size_t i = 0; i < KINDS; i++)
+		CHECK_AT(i, items[i].outcome == (i == 0 ? RECORD_UNCHANGED : RECORD_UPDATED));
+	CHECK(rows_of(db, account) == 4 && rows_of(db, other) == 2);
+	CHECK(NUMBER_OF(db,
+		  "SELECT COUNT(*) FROM records WHERE account_id IN (?,?) AND data = '{\"n\":2}'",
+		  db_uuid(&account), db_uuid(&other)) == KINDS - 1);
+
+	/* read by one statement */
+	kinds_make(items, account, other, "{\"n\":2}", 2);
+	OK(store(db, a, items, KINDS, &err), &err);
+	kinds_make(items, account, other, "{\"n\":2}", 2);
+	one = trips_of(db, a, items + 1, 1);
+	kinds_make(items, account, other, "{\"n\":2}", 2);
+	CHECK(trips_of(db, a, items, KINDS) == one);
+	arena_free(a);
+}
+
+static int shared_body(struct db *db, void *arg, struct err *err)
+{
+	struct storing *s = arg;
+
+	return record_upsert_shared(db, s->a, s->items, s->n, err);
+}
+
+struct a_holder {
+	struct db *db;
+	struct arena *a;
+	struct uuid account;
+};
+
+/* Another holds a company of the account: of all kinds that one alone is in the way. */
+static int holding_body(struct db *db, void *arg, struct err *err)
+{
+	const struct a_holder *h = arg;
+	struct uuid other = uuid_new();
+	struct record_item items[KINDS];
+	struct storing s = {h->a, items, KINDS, 0};
+	struct err e = ERR_INIT;
+	struct db_rows rows;
+
+	if (db_query(db, h->a,
+		&(const struct db_stmt){"hold",
+		    "SELECT id FROM records WHERE account_id = ? AND resource_type = 'company'"
+		    " FOR UPDATE",
+		    NULL, NULL},
+		DB_VALS(db_uuid(&h->account)), &rows, err) == -1)
+		return -1;
+	kinds_make(items, h->account, other, "{\"n\":3}", 3);
+	CHECK(rows.count == 1);
+	CHECK(db_transaction(h->db, shared_body, &s, &e) == -1 && e.code == ERR_LOCKED);
+	for (size_t i = 0; i < KINDS; i++)
+		CHECK_AT(i, items[i].is_in_the_way == (i == 2));
+	return 0;
+}
+
+static void a_kind_in_the_way(void)
+{
+	struct db *db = test_db();
+	struct a_holder h = {.a = arena_new(), .account = uuid_new()};
+	struct uuid other = uuid_new();
+	struct record_item items[KINDS];
+	struct err err = ERR_INIT;
+
+	if (db == NULL)
+		return;
+	h.db = db_new(test_db_config());
+	db_set_patience(h.db, true, 1);
+	kinds_make(items, h.account, other, "{\"n\":1}", 1);
+	OK(store(db, h.a, items, KINDS, &err), &err);
+	OK(db_transaction(db, holding_body, &h, &err), &err);
+	db_free(h.db);
+	arena_free(h.a);
+}
+
 void suite_record_upsert(void)
 {
 	ADD_TESTS("record_upsert", {"outcomes", outcomes}, {"rows of history", history_rows},
@@ -971,5 +1093,7 @@ void suite_record_upsert(void)
 	    {"repeats take nothing back", repeats_take_nothing_back},
 	    {"the connection that it last came by", keeps_its_connection},
 	    {"random histories agree with the model", random_histories},
-	    {"two insert at once", two_insert_at_once}, {"sixteen writers", many_writers});
+	    {"two insert at once", two_insert_at_once}, {"sixteen writers", many_writers},
+	    {"several kinds in a call, read at once", several_kinds},
+	    {"of several kinds one is in the way", a_kind_in_the_way});
 }
