@@ -2,6 +2,9 @@
  * rows apart, and which hold numbers, dates, or yes and no. The preview shows it, and it may be
  * changed.
  *
+ * Where files of these columns came before, the last of them says it: by another key its records
+ * would not be known again, and each row would make a new one.
+ *
  * A key is called like one, has a value in every row that is looked at, and no value twice: so
  * importing the same file again changes records instead of making them anew. A type is what all
  * cells that are looked at are; a later cell that is not costs its row. So what only looks like a
@@ -14,6 +17,7 @@
 #include "import/import-internal.h"
 
 #define GUESS_ROWS 1000   /* looked at */
+#define GUESS_TASKS 50    /* the last imports, looked at for one of the same columns */
 #define NUMBER_LONGEST 15 /* characters: longer ones are ids */
 
 /* A name without blanks, marks and case: "Contact ID" is contactid. */
@@ -180,10 +184,60 @@ static void guess_choose_types(struct arena *a, const struct import_map *map,
 	o->mapping = mapping;
 }
 
-int import_guess(struct arena *a, const struct csv_source *source, struct str resource_type,
-    struct import_options *o, struct err *err)
+/* ---- what the last import of these columns was told ------------------------------------------ */
+
+/* Whatever their order. */
+static bool headers_are_of(const json_t *headers, const struct import_map *map)
 {
-	bool is_person = str_is(resource_type, "contact") || str_is(resource_type, "lead");
+	bool is_same = json_array_size(headers) == import_map_columns(map);
+
+	for (size_t i = 0; is_same && i < import_map_columns(map); i++) {
+		json_t *name;
+		size_t k;
+
+		is_same = false;
+		json_array_each(headers, k, name)
+			is_same =
+			    is_same || str_is(import_map_name(map, i), json_string_value(name));
+	}
+	return is_same;
+}
+
+/* Has it stored rows as what t will? */
+static bool is_precedent(const struct task *before, const struct task *t)
+{
+	return before->status == TASK_COMPLETED &&
+	       before->counts.received > before->counts.failed &&
+	       str_eq(before->resource_type, t->resource_type) &&
+	       str_eq(before->provider_type, t->provider_type);
+}
+
+static int guess_remember(struct db *db, struct arena *a, const struct task *t,
+    const struct import_map *map, struct import_options *o, struct err *err)
+{
+	struct tasks before;
+
+	o->remembered = NULL;
+	if (task_list_of_kind(db, a, &t->account_id, &import_task, GUESS_TASKS, &before, err) == -1)
+		return -1;
+	for (size_t i = 0; i < before.n && o->remembered == NULL; i++) {
+		struct import_options was;
+
+		if (!is_precedent(&before.v[i], t) ||
+		    import_options_parse(a, before.v[i].args, &was, NULL) == -1 || was.is_errors ||
+		    import_is_lines(&was.format) || !headers_are_of(was.headers, map))
+			continue;
+		o->mapping = was.mapping;
+		o->key_columns = was.key_columns;
+		o->remembered = uuid_dup(a, before.v[i].id);
+	}
+	return 0;
+}
+
+int import_guess(struct db *db, struct arena *a, const struct csv_source *source,
+    const struct task *t, struct import_options *o, struct err *err)
+{
+	bool is_person = str_is(t->resource_type, "contact") || str_is(t->resource_type, "lead");
 	struct buf *scratch = buf_new(a, LIMIT_RECORD_BYTES);
 	struct guess_column *v;
 	struct import_map *map;
@@ -198,6 +252,8 @@ int import_guess(struct arena *a, const struct csv_source *source, struct str re
 	n = import_map_columns(map);
 	if (n == 0 || o->is_errors || import_map_is_export(map))
 		return 0;
+	if (guess_remember(db, a, t, map, o, err) == -1 || o->remembered != NULL)
+		return o->remembered == NULL ? -1 : 0;
 	has_key = import_map_has_id(map) || json_array_size(o->key_columns) > 0;
 	v = arena_array(a, n, sizeof(*v));
 	for (size_t i = 0; i < n; i++)

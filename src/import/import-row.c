@@ -27,11 +27,13 @@ struct row_writing {
 
 static const char *cell_problem(struct arena *a, const struct import_column *c, struct str cell)
 {
-	static const char *const articles[] = {"text", "a number", "a boolean", "a date", "JSON"};
+	static const char *const nouns[] = {"text", "a number", "yes or no", "a date", "JSON"};
+	static const char *const examples[] = {
+	    "text", "1200.50", "yes or no", "2026-04-15", "{\"a\": 1}"};
 	struct str s = utf8_trim(cell);
 
-	return arena_printf(a, "\"%.60s\" is not %s (column %.100s)", arena_strndup(a, s.p, s.n),
-	    articles[c->type], c->name.p);
+	return arena_printf(a, "\"%.60s\" is not %s (column %.100s): write %s",
+	    arena_strndup(a, s.p, s.n), nouns[c->type], c->name.p, examples[c->type]);
 }
 
 static bool node_write_blank(struct row_writing *w, const struct import_node *node, struct str cell)
