@@ -93,7 +93,7 @@ void import_outlook_begin(struct import_outlook *o, struct arena *a);
 void import_outlook_see(struct import_outlook *o, const struct import_row *row);
 int import_outlook_end(
     struct import_outlook *o, struct db *db, const struct task *t, struct err *err);
-/* Adds "outlook": {rows,fresh,known,skipped,has_ids,hopeless}: the last is why none can be taken. */
+/* Adds "outlook": {rows,fresh,known,skipped,has_ids,hopeless}; hopeless: why none can be taken. */
 void import_outlook_show(const struct import_outlook *o, json_t *data);
 
 /* Appends a text as JSON. */

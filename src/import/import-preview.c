@@ -126,7 +126,7 @@ static bool keys_have(const json_t *keys, struct str name)
 	return false;
 }
 
-/* Those that are still chosen first, as they were: their order is part of what is known of a row. */
+/* Those that are still chosen first, as they were: ids are made of them in their order. */
 static json_t *form_keys(struct import_preview *p, const struct import_options *o)
 {
 	json_t *chosen = json_own(p->r->a, json_array()), *keys = json_own(p->r->a, json_array());

@@ -165,9 +165,9 @@ int import_adopt(struct db *db, struct arena *a, const struct uuid *account_id,
  * its cells where there is one. */
 int import_open(struct arena *a, const struct csv_source *source, const struct import_options *o,
     struct csv_reader **rd, struct import_map **map, struct csv_row *header, struct err *err);
-/* Chooses for o, where nobody has, a key column and the types of the columns: those of the account's
- * last import of such records and columns, else by the cells (import-guess.c). Of a file of ours
- * nothing is guessed. */
+/* Chooses for o, where nobody has, a key column and the types of the columns: those of the last
+ * import of such records and columns, else by the cells (import-guess.c). Of a file of ours nothing
+ * is guessed. */
 int import_guess(struct db *db, struct arena *a, const struct csv_source *source,
     const struct task *t, struct import_options *o, struct err *err);
 /* Where rows go to the providers that they name: that of the first. */

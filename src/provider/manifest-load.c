@@ -173,6 +173,7 @@ static int setting_one(
 	static const struct loader_member members[] = {OTHER_MEMBER("type"),
 	    NEEDED_TEXT_MEMBER("label", struct setting_spec, label),
 	    TEXT_MEMBER("help", struct setting_spec, help),
+	    TEXT_MEMBER("example", struct setting_spec, example),
 	    BOOL_MEMBER("needed", struct setting_spec, is_needed),
 	    INT_MEMBER("min", struct setting_spec, min, INT64_MIN, INT64_MAX),
 	    INT_MEMBER("max", struct setting_spec, max, INT64_MIN, INT64_MAX),

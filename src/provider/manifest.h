@@ -59,6 +59,7 @@ enum setting_type {
 const char *setting_type_name(enum setting_type type);
 struct setting_spec {
 	const char *key, *label, *help;
+	const char *example; /* shown where nothing is entered yet; NULL: none */
 	enum setting_type type;
 	bool is_needed;
 	int64_t min, max;

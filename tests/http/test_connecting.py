@@ -3,6 +3,7 @@
 pages, their reserved addresses and generated tokens; the catalogue."""
 import hashlib
 import hmac
+import html
 import json
 import re
 import uuid
@@ -105,6 +106,7 @@ def _():
     check_page(page)
     for part in ("Open Meta for Developers", "Copy the app secret here", "https://developers.facebook.com/apps/"):
         has(page.text, part)
+    has(page.text, "It works from the moment this page is saved")
     address = re.search(r'<code class="copy">([^<]+/webhook/meta_lead_ads/([0-9a-f-]{36}))</code>', page.text)
     token = re.search(r'name="credentials.verifyToken"[^>]* value="([^"]{30,})"', page.text).group(1)
     reserved = re.search(r'name="reserved" value="([^"]+)"', page.text).group(1)
@@ -163,6 +165,37 @@ def _():
         true(id_ not in made.header("Location"), made.header("Location"))
         if who is b:
             here().api("DELETE", "/connections/" + made.header("Location").split("/")[3])
+
+
+@test("lead fields are read with a colon, an equals sign or as JSON; a line without a path is refused by name")
+def _():
+    b = signed_in()
+    page = html.unescape(b.get("/admin/connect/custom_webhook").text)
+    has(page, 'placeholder="email: data.mail\nfullName: data.name')
+    has(page, "Of {\"data\": {\"mail\": \"ann@example.com\"}} the line email: data.mail takes ann@example.com")
+    for line, wanted in (("email=email", {"email": "email"}), ("email: a.b\r\n firstName = c", {"email": "a.b", "firstName": "c"}),
+                         ('{"email": "a"}', {"email": "a"})):
+        b.get("/admin/connect/custom_webhook")
+        made = b.post("/admin/connect/custom_webhook", {"credentials.webhookSecret": SECRET, "settings.leadFields": line})
+        equal(made.status, 303, line)
+        c = here().api("GET", "/connections/" + made.header("Location").split("/")[3]).json()
+        equal(c["settings"]["leadFields"], wanted, line)
+        edit = "/admin/connections/%s/edit" % c["id"]
+        b.get(edit)
+        check_page(b.post(edit, {"name": c["name"], "settings.leadFields": "email"}), 422)
+        here().api("DELETE", "/connections/" + c["id"])
+    for line in ("email", "fullName: name\nemail", "email:", "email ="):
+        b.get("/admin/connect/custom_webhook")
+        wrong = b.post("/admin/connect/custom_webhook", {"credentials.webhookSecret": SECRET, "settings.leadFields": line})
+        check_page(wrong, 422)
+        for part in ("Check 1 field: Lead fields and their paths", 'id="settings.leadFields-wrong"',
+                     "Lead fields and their paths: email has no path: say where it stands in the body, such as data.email."):
+            has(wrong.text, part, line)
+    b.get("/admin/connect/custom_crm")
+    wrong = b.post("/admin/connect/custom_crm", {"settings.url": "https://crm.example.com/x", "settings.auth.type": "none",
+                                                 "settings.headers": "X-Team"})
+    check_page(wrong, 422)
+    has(wrong.text, "Further headers: X-Team has no value.")
 
 
 @test("presets of the custom webhook take what their senders really sign")
