@@ -72,8 +72,12 @@ int connection_choices(struct req *r, const char *name, json_t **out, struct err
 /* The same of those that can do capability, e.g. "crm_push"; NULL: all. */
 int connection_choices_of(
     struct req *r, const char *name, const char *capability, json_t **out, struct err *err);
+/* Where what comes through the connection becomes no lead, for want of a setting: adds "leadless"
+ * {source, source_href} for connection/leadless.html, the address for who may set it. */
+bool connection_show_leadless(struct req *r, const struct connection *c, json_t *data);
 /* For lists that are empty: adds "source_name" and, for who may see it, "source_href" of the newest
- * active connection that takes webhooks; neither where there is none. */
+ * active connection that takes webhooks; neither where there is none. And "leadless" of one that
+ * was called already. */
 int connection_show_waiting(struct req *r, json_t *data, struct err *err);
 /* A filter over the catalogue for query parameter name, as chrome_choices makes it; capability
  * NULL: all. */

@@ -443,6 +443,8 @@ struct lead_rules {
 	struct lead_name *names;
 	size_t nnames;
 	struct expr *form_id, *ad_id, *campaign_id, *created_at;
+	struct cond *lacks_when; /* over settings: without lacks_setting nothing becomes a lead … */
+	const char *lacks_setting; /* … and connections say so; NULL: there is no such setting */
 };
 
 /* ---- connecting, step by step --------------------------------------------------------------- */
