@@ -28,6 +28,11 @@ const char *provider_label(const struct app *app, const char *type)
 	return p != NULL ? provider_display_name(p) : type;
 }
 
+const char *lead_source_label(const struct app *app, const char *type)
+{
+	return str_is(str_from(type), PROVIDER_MANUAL) ? LEAD_BY_HAND : provider_label(app, type);
+}
+
 void provider_show_mark(struct arena *a, const struct provider *p, json_t *o)
 {
 	size_t n;
@@ -70,6 +75,9 @@ int connection_label_rows(struct req *r, json_t *rows, struct err *err)
 		const char *id = json_str(row, "connectionId"),
 			   *name = id == NULL ? NULL : json_str(json_object_get(names, id), "name");
 
+		if (name == NULL)
+			json_set_str(row, "providerName",
+			    lead_source_label(r->app, json_str(row, "providerType")));
 		json_set_str(
 		    row, "connectionName", name != NULL ? name : json_str(row, "providerName"));
 		connection_tell_kind(row);

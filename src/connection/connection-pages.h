@@ -30,6 +30,8 @@ json_t *actions_grouped(struct req *r, const json_t *rows);
 
 /* The display name of a provider type, or the type itself when the catalogue has none of it. */
 const char *provider_label(const struct app *app, const char *type);
+/* What people read as the source of leads of that provider type: the provider, or LEAD_BY_HAND. */
+const char *lead_source_label(const struct app *app, const char *type);
 /* Adds "type" and "initial", which connection/mark.html draws its mark of. */
 void provider_show_mark(struct arena *a, const struct provider *p, json_t *o);
 /* Adds "providerName" to every object of rows that has a "providerType". */

@@ -188,7 +188,7 @@ static int upload_look(struct req *r, struct task *t, const struct csv_source *s
 	import_form_read_format(r, &o->format);
 	o->has_own_providers = t->provider_type.n == 0;
 	if (o->has_own_providers)
-		t->provider_type = STR("manual");
+		t->provider_type = STR(PROVIDER_MANUAL);
 	return import_adopt(r->app->db, r->a, &t->account_id, t->resource_type, source, o, err) ==
 			   -1 ||
 		       import_prepare(r->a, source, o, &map, err) == -1 ||

@@ -44,6 +44,8 @@ static void event_add_outcome(struct req *r, json_t *event)
 	}
 	json_set_str(o, "kind", lead != NULL ? "lead" : json_str(record, "resourceType"));
 	json_set_str(o, "title", json_str(lead != NULL ? lead : record, "title"));
+	if (lead != NULL && json_str(o, "title") == NULL)
+		json_set_str(o, "title", "Lead");
 	json_set_str(o, "href",
 	    arena_printf(r->a, "%s/%s", lead != NULL ? LEADS_PAGE_ADDRESS : RECORD_PAGE_ADDRESS,
 		json_str(lead != NULL ? lead : record, "id")));
