@@ -52,6 +52,8 @@ void connection_show_head(
 /* One more thing that happened to it, by the hook connection_activity: the newest so many of each
  * kind, in any order, for those who may see them. */
 #define CONNECTION_HAPPENINGS_MOST 50
+/* Asked of each kind, so that the page knows whether there are more. */
+#define CONNECTION_HAPPENINGS_READ (CONNECTION_HAPPENINGS_MOST + 1)
 struct connection_happening {
 	const char *at;   /* as of the API */
 	const char *kind; /* "received", "sent"; "changed" is the connection's own */

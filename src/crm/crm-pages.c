@@ -130,8 +130,8 @@ static void show_destinations(struct arena *a, json_t *destinations)
 	}
 }
 
-/* What only pages tell of a lead: its title, its connection's name, and the event that brought it, for who may
- * see such. */
+/* What only pages tell of a lead: its title, its connection's name, and the event that brought it,
+ * for who may see such. */
 static int lead_show_origin(struct req *r, const struct uuid *id, json_t *lead, struct err *err)
 {
 	json_t *leads = json_own(r->a, json_array());

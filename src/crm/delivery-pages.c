@@ -169,7 +169,7 @@ int crm_connection_activity(
     struct req *r, const struct connection *c, json_t *data, struct err *err)
 {
 	const struct delivery_filter f = {.account_id = c->account_id, .connection_id = c->id};
-	struct slice s = {.limit = CONNECTION_HAPPENINGS_MOST};
+	struct slice s = {.limit = CONNECTION_HAPPENINGS_READ};
 	json_t *d;
 	size_t i;
 

@@ -338,7 +338,7 @@ int event_connection_activity(
     struct req *r, const struct connection *c, json_t *data, struct err *err)
 {
 	const struct event_filter f = {.account_id = c->account_id, .connection_id = c->id};
-	struct slice s = {.limit = CONNECTION_HAPPENINGS_MOST};
+	struct slice s = {.limit = CONNECTION_HAPPENINGS_READ};
 	json_t *event;
 	size_t i;
 

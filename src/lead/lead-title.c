@@ -1,5 +1,5 @@
-/* What people call a lead, on every page the same: the person's name, also where only its record has
- * one; else the email, the phone number, or the id at its source. */
+/* What people call a lead, on every page the same: the person's name, also where only its record
+ * has one; else the email, the phone number, or the id at its source. */
 #include "lead/lead-pages.h"
 #include "record/record-titles.h"
 
