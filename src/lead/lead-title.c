@@ -25,7 +25,7 @@ static int titles_of_records(
 static const char *title_of_lead(
     struct req *r, const struct db_rows *leads, size_t i, const json_t *records)
 {
-	static const int columns[] = {TITLE_EMAIL, TITLE_PHONE, TITLE_ID};
+	static const size_t columns[] = {TITLE_EMAIL, TITLE_PHONE, TITLE_ID};
 	const char *person;
 
 	if (db_get_str(leads, i, TITLE_NAME).n > 0)
