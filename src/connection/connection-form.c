@@ -167,6 +167,16 @@ static void field_add_choices(
 	json_set(field, "choices", choices);
 }
 
+/* What was asked step by step is found again without a fold. */
+static bool guide_asks(const struct provider *p, const char *name)
+{
+	for (size_t i = 0; i < p->guide.nsteps; i++)
+		for (size_t k = 0; k < p->guide.steps[i].nfields; k++)
+			if (strcmp(p->guide.steps[i].fields[k], name) == 0)
+				return true;
+	return false;
+}
+
 static void form_add_settings(struct form_fields *f, const char *prefix,
     const struct setting_spec *specs, size_t n, const json_t *settings, json_t *list, json_t *more)
 {
@@ -178,8 +188,8 @@ static void form_add_settings(struct form_fields *f, const char *prefix,
 		const json_t *stored = json_object_get(settings, s->key);
 		if (sign_in_is_asked(f->p) && strcmp(name, "settings.auth") == 0)
 			continue; /* asked first: form_add_sign_in */
-		bool is_common =
-		    s->is_needed || more == NULL || strcmp(s->key, "externalAccountId") == 0;
+		bool is_common = s->is_needed || more == NULL ||
+				 strcmp(s->key, "externalAccountId") == 0 || guide_asks(f->p, name);
 		if (s->type == SETTING_OBJECT) {
 			form_add_settings(f, name, s->members, s->nmembers, stored,
 			    is_common ? list : more, NULL);

@@ -6,7 +6,9 @@
  * would not be known again, and each row would make a new one.
  *
  * A key is called like one, has a value in every row that is looked at, and no value twice: so
- * importing the same file again changes records instead of making them anew. A type is what all
+ * importing the same file again changes records instead of making them anew. People without any go
+ * by their email where most rows have one: the others are skipped, and the preview says so. A type
+ * is what all
  * cells that are looked at are; a later cell that is not costs its row. So what only looks like a
  * number stays a text: what identifies, phones, codes that begin with a zero. */
 #include <ctype.h>
@@ -18,6 +20,7 @@
 
 #define GUESS_ROWS 1000   /* looked at */
 #define GUESS_TASKS 50    /* the last imports, looked at for one of the same columns */
+#define RANK_OF_PEOPLE 0  /* of an email as their key */
 #define NUMBER_LONGEST 15 /* characters: longer ones are ids */
 
 /* A name without blanks, marks and case: "Contact ID" is contactid. */
@@ -56,7 +59,7 @@ static int name_rank(struct str name, bool is_person)
 	if (name_ends_with_id(name))
 		return is_person ? 1 : 0;
 	if (strcmp(plain, "email") == 0 || strcmp(plain, "emailaddress") == 0)
-		return is_person ? 0 : 3;
+		return is_person ? RANK_OF_PEOPLE : 3;
 	for (size_t i = 0; codes[i] != NULL; i++)
 		if (strcmp(plain, codes[i]) == 0)
 			return 2;
@@ -66,6 +69,7 @@ static int name_rank(struct str name, bool is_person)
 struct guess_column {
 	size_t at;
 	int rank; /* of it as a key; -1: out of question, or no longer in it */
+	size_t blanks;
 	struct map *seen;
 	unsigned types; /* bits: what all cells so far can be read as */
 	bool has_cells;
@@ -77,7 +81,9 @@ static void guess_see_key(struct arena *a, struct guess_column *c, const struct 
 
 	if (cell.n > 0)
 		cell = utf8_compose(a, cell, true); /* as keys are compared, or more widely */
-	if (cell.n == 0 || map_get(c->seen, cell) != NULL)
+	if (cell.n == 0)
+		c->blanks++;
+	else if (map_get(c->seen, cell) != NULL)
 		c->rank = -1;
 	else
 		map_put(c->seen, cell, c);
@@ -131,7 +137,7 @@ static struct guess_column guess_begin(struct arena *a, const struct import_map 
     bool has_key, bool is_person, const json_t *mapping)
 {
 	const struct import_column *column = &map->header.v[i];
-	struct guess_column c = {i, -1, map_new(a), 0, false};
+	struct guess_column c = {.at = i, .rank = -1, .seen = map_new(a)};
 
 	if (column->role != ROLE_DATA)
 		return c;
@@ -144,16 +150,35 @@ static struct guess_column guess_begin(struct arena *a, const struct import_map 
 	return c;
 }
 
-static void guess_choose_key(struct arena *a, const struct import_map *map, struct guess_column *v,
-    size_t n, struct import_options *o)
+/* The best of those that every row has; NULL: there is none. */
+static struct guess_column *guess_whole_key(struct guess_column *v, size_t n)
 {
 	struct guess_column *best = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (v[i].rank >= 0 && v[i].blanks == 0 && (best == NULL || v[i].rank < best->rank))
+			best = &v[i];
+	return best;
+}
+
+/* The email that most people of the file have. */
+static struct guess_column *guess_email(struct guess_column *v, size_t n, bool is_person)
+{
+	for (size_t i = 0; is_person && i < n; i++)
+		if (v[i].rank == RANK_OF_PEOPLE && map_count(v[i].seen) > v[i].blanks)
+			return &v[i];
+	return NULL;
+}
+
+static void guess_choose_key(struct arena *a, const struct import_map *map, struct guess_column *v,
+    size_t n, bool is_person, struct import_options *o)
+{
+	struct guess_column *best = guess_whole_key(v, n);
 	struct str name;
 	json_t *keys;
 
-	for (size_t i = 0; i < n; i++)
-		if (v[i].rank >= 0 && (best == NULL || v[i].rank < best->rank))
-			best = &v[i];
+	if (best == NULL)
+		best = guess_email(v, n, is_person);
 	if (best == NULL)
 		return;
 	name = import_map_name(map, best->at);
@@ -270,7 +295,7 @@ int import_guess(struct db *db, struct arena *a, const struct csv_source *source
 	if (rc == -1)
 		return -1;
 	if (rows > 0)
-		guess_choose_key(a, map, v, n, o);
+		guess_choose_key(a, map, v, n, is_person, o);
 	guess_choose_types(a, map, v, n, o);
 	return 0;
 }

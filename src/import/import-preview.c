@@ -388,8 +388,10 @@ static int preview_page(struct import_preview *p, int status, struct import_map 
 	json_set_bool(data, "has_id", import_map_has_id(map));
 	json_set(data, "remembered", preview_remembered(p, map));
 	json_set(data, "import", import_json(r->app, &p->task));
-	json_set_str(data, "provider_name",
-	    provider_label(r->app, json_str(json_object_get(data, "import"), "providerType")));
+	if (!str_is(p->task.provider_type, PROVIDER_MANUAL)) /* else they are nobody's */
+		json_set_str(data, "provider_name",
+		    provider_label(r->app,
+			arena_strndup(r->a, p->task.provider_type.p, p->task.provider_type.n)));
 	preview_add_format(p, data, map, is_cleared);
 	return chrome_page(r, status, "records", "Import records", "import/preview", data);
 }

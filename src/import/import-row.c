@@ -184,7 +184,8 @@ static const char *row_natural_key(
 		buf_add(b, key.p, key.n);
 	}
 	if (is_empty)
-		return "the key columns are empty";
+		return arena_printf(a, "the key is empty (column%s %.200s)",
+		    m->nkeys > 1 ? "s" : "", import_map_key(a, m));
 	*out = id_of_hash(a, "key-", (struct str){b->p, b->len});
 	return NULL;
 }
@@ -281,8 +282,10 @@ int import_map_row(
 		out->data = (struct str){arena_strndup(a, m->out->p, m->out->len), m->out->len};
 		row_add_other_data(&w, &out->data);
 	}
-	if (w.problem == NULL)
+	if (w.problem == NULL) {
 		w.problem = row_external_id(&w, out->data, &out->external_id);
+		out->has_no_key = w.problem != NULL;
+	}
 	if (w.problem == NULL)
 		w.problem = row_provider(m, a, row, &out->provider_type);
 	out->problem = w.problem;

@@ -78,6 +78,7 @@ struct import_row {
 	int64_t blanks;               /* cells that say nothing */
 	bool is_cleared;              /* or clear what is there */
 	bool is_exact;                /* its values are of the types that they have */
+	bool has_no_key;              /* that is its problem */
 	const char *problem;
 };
 /* A row as a record: 1, or 0 with the problem. */

@@ -147,6 +147,17 @@ static struct str header_entry_value(struct str list, char separator, const char
 	return (struct str){NULL, 0};
 }
 
+/* As people write header names: X-Webhook-Signature. */
+static const char *header_name_shown(struct arena *a, const char *name)
+{
+	char *shown = arena_strdup(a, name);
+
+	for (char *p = shown; *p != '\0'; p++)
+		if ((p == shown || p[-1] == '-') && *p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 'a' + 'A');
+	return shown;
+}
+
 static bool check_read_timestamp(struct signature_check *k)
 {
 	const struct signature *s = k->s;
@@ -158,7 +169,11 @@ static bool check_read_timestamp(struct signature_check *k)
 			   ? req_header(k->w->req, s->timestamp_header)
 			   : header_entry_value(k->header, s->separator, s->timestamp_key);
 	if (k->timestamp.n == 0)
-		return check_fail(k, "missing timestamp");
+		return check_fail(
+		    k, s->timestamp_header == NULL
+			   ? "missing timestamp"
+			   : arena_printf(k->scope->a, "missing timestamp header %s",
+				 header_name_shown(k->scope->a, s->timestamp_header)));
 	if (s->timestamp_unit == TIME_ISO) {
 		if (!clock_parse_iso(k->timestamp, &at_us))
 			return check_fail(k, "bad timestamp");
@@ -700,17 +715,6 @@ static bool signature_choose(const struct provider *p, struct scope *scope, cons
 			return true;
 	}
 	return false;
-}
-
-/* As people write header names: X-Webhook-Signature. */
-static const char *header_name_shown(struct arena *a, const char *name)
-{
-	char *shown = arena_strdup(a, name);
-
-	for (char *p = shown; *p != '\0'; p++)
-		if ((p == shown || p[-1] == '-') && *p >= 'a' && *p <= 'z')
-			*p = (char)(*p - 'a' + 'A');
-	return shown;
 }
 
 /* Of a request that no scheme is for: the header by which the first that applies would know it. */

@@ -485,7 +485,7 @@ def _():
     at = draft(b, "contact", second, providerType=provider)
     page = b.get(at).text
     has(page, "whose <b>Customer ID</b> is known")
-    has(page, 'those of the <a href="%s">last import of these columns</a>' % first)
+    has(page, 'Key, fields and types are those of the <a href="%s">last import of these columns</a>' % first)
     has(page, "Types are those of the last import")
     has(page, '"soon" is not a date (column Since): write 2026-04-15')
     other = b.post(at, {"key": "2", "action": "check"}).text
@@ -493,6 +493,18 @@ def _():
     result = run_draft(b, at, type_3="text")
     o = account().api("GET", "/imports/" + result.rsplit("/", 1)[1]).json()
     equal(counts(o), (2, 0, 2, 0, 0))
+    # people are known by their email, though one has none: it is skipped, and comes when it has one
+    provider += "y"
+    at = draft(b, "contact", "Name,Email\nAnn,ann@example.com\nBob,\nCy,cy@example.com\n", providerType=provider)
+    page = re.sub(r"<[^>]*>", "", b.get(at).text)
+    has(page, "A row whose Email is known changes that record")
+    has(page, "1 row has no Email and would be skipped. Fill it in, or choose “No column identifies a row” below")
+    has(page, "Skipped: the key is empty (column Email)")
+    run_draft(b, at)
+    at = draft(b, "contact", "Name,Email\nAnn,ann@example.com\nBob,bob@example.com\nCyril,cy@example.com\n", providerType=provider)
+    o = account().api("GET", "/imports/" + run_draft(b, at).rsplit("/", 1)[1]).json()
+    equal(counts(o), (3, 1, 1, 1, 0))
+    provider = provider[:-1]
     # other columns, another provider: no precedent
     for text, where in ((second.replace("Since", "From"), provider), (second, provider + "x")):
         has(b.get(draft(b, "contact", text, providerType=where)).text, "whose <b>Email</b> is known")
