@@ -141,6 +141,8 @@ static int check_header(struct settings_checking *k, const char *name, json_t *v
 	    .max = SETTING_BYTES, .rule = "must be text without control characters"};
 	struct str ignored;
 
+	if (json_is_null(value))
+		return json_reader_fail(&k->in, "has no value");
 	if (is_secret_header(name))
 		return json_reader_fail(
 		    &k->in, "holds a secret: use credentials and settings.auth instead");
@@ -152,26 +154,35 @@ static int check_header(struct settings_checking *k, const char *name, json_t *v
 	return check_no_placeholder(k, json_string_value(value));
 }
 
-static int check_path(struct settings_checking *k, const char *name, json_t *v)
+static int check_path(struct settings_checking *k, json_t *v)
 {
 	struct err err = ERR_INIT;
 
 	if (!json_is_string(v))
 		return json_reader_fail(&k->in, "must be a path such as data.id");
-	if (k->is_given && name[0] == '\0')
-		return json_reader_fail(&k->in, "needs a name");
 	return path_compile(k->a, str_from(json_string_value(v)), &err) == NULL
 		   ? json_reader_fail(&k->in, "%s", err.msg)
 		   : 0;
 }
 
+/* Of a field that the account named: all of the item is none. */
+static int check_named_path(struct settings_checking *k, const char *name, json_t *v)
+{
+	if (k->is_given && name[0] == '\0')
+		return json_reader_fail(&k->in, "needs a name");
+	if (k->is_given && (json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0)))
+		return json_reader_fail(&k->in,
+		    "has no path: say where it stands in the body, such as data.%.60s", name);
+	return check_path(k, v);
+}
+
 /* Of something: all of the item is no id, type or time. */
-static int check_one_path(struct settings_checking *k, const struct setting_spec *s, json_t *v)
+static int check_one_path(struct settings_checking *k, json_t *v)
 {
 	if (k->is_given && json_is_string(v) && json_string_length(v) == 0)
 		return json_reader_fail(
 		    &k->in, "must be a path such as data.id; leave it out for none");
-	return check_path(k, s->key, v);
+	return check_path(k, v);
 }
 
 /* Each member of an object whose keys are the account's own choice. */
@@ -205,7 +216,8 @@ static int check_paths(struct settings_checking *k, json_t *v)
 	static const struct json_member paths = {
 	    "", READ_OBJECT, .min = 1, .rule = "must be an object of names and paths"};
 
-	return json_read_value(&k->in, v, &paths, &v) == -1 ? -1 : check_members(k, v, check_path);
+	return json_read_value(&k->in, v, &paths, &v) == -1 ? -1
+							    : check_members(k, v, check_named_path);
 }
 
 static int check_url(struct settings_checking *k, json_t *v)
@@ -395,7 +407,7 @@ static int check_setting(
 			   ? 0
 			   : json_reader_fail(&k->in, "is not one of the choices");
 	case SETTING_PATH:
-		return check_one_path(k, s, v);
+		return check_one_path(k, v);
 	case SETTING_PATHS:
 		return check_paths(k, v);
 	case SETTING_HEADERS:

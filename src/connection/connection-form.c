@@ -96,7 +96,8 @@ static const char *form_other_credential(struct form_fields *f)
 
 /* "Enter the client secret or the private-app token." Errors are written to follow the name of
  * their field, which is what the API says. */
-static const char *form_error_words(struct form_fields *f, const char *label, bool is_address)
+static const char *form_error_words(
+    struct form_fields *f, const char *label, const char *member, bool is_address)
 {
 	struct arena *a = f->r->a;
 	const char *msg = f->wrong->msg, *key = strrchr(f->wrong->field, '.'), *name = label,
@@ -112,20 +113,32 @@ static const char *form_error_words(struct form_fields *f, const char *label, bo
 	if (is_address)
 		return arena_printf(
 		    a, "Enter a full address such as https://crm.example.com/leads: %s.", msg);
-	return arena_printf(a, "%s %s.", label, msg);
+	return arena_printf(
+	    a, "%s%s%s %s.", label, member != NULL ? ": " : "", member != NULL ? member : "", msg);
+}
+
+/* Where the field's value is an object, the member of it that the error is of; NULL: all of it. */
+static const char *form_wrong_member(const struct form_fields *f, const char *name)
+{
+	size_t n = strlen(name);
+
+	return text_begins(f->wrong->field, name) && f->wrong->field[n] == '.'
+		   ? f->wrong->field + n + 1
+		   : NULL;
 }
 
 static json_t *form_add_field(struct form_fields *f, json_t *list, const char *name,
     const char *label, const char *help, bool is_needed)
 {
 	json_t *o = json_object();
-	bool is_wrong = f->wrong != NULL && strcmp(f->wrong->field, name) == 0;
+	const char *member = f->wrong != NULL ? form_wrong_member(f, name) : NULL;
+	bool is_wrong = f->wrong != NULL && (member != NULL || strcmp(f->wrong->field, name) == 0);
 
 	json_set_str(o, "name", name);
 	json_set_str(o, "label", label);
 	json_set_str(o, "help", help);
 	json_set_bool(o, "is_needed", is_needed);
-	json_set_str(o, "error", is_wrong ? form_error_words(f, label, false) : NULL);
+	json_set_str(o, "error", is_wrong ? form_error_words(f, label, member, false) : NULL);
 	json_set_str(o, "described",
 	    is_wrong || help != NULL
 		? arena_printf(f->r->a, "%s%s%s%s%s", is_wrong ? name : "",
@@ -154,6 +167,16 @@ static void field_add_choices(
 	json_set(field, "choices", choices);
 }
 
+/* What was asked step by step is found again without a fold. */
+static bool guide_asks(const struct provider *p, const char *name)
+{
+	for (size_t i = 0; i < p->guide.nsteps; i++)
+		for (size_t k = 0; k < p->guide.steps[i].nfields; k++)
+			if (strcmp(p->guide.steps[i].fields[k], name) == 0)
+				return true;
+	return false;
+}
+
 static void form_add_settings(struct form_fields *f, const char *prefix,
     const struct setting_spec *specs, size_t n, const json_t *settings, json_t *list, json_t *more)
 {
@@ -165,8 +188,8 @@ static void form_add_settings(struct form_fields *f, const char *prefix,
 		const json_t *stored = json_object_get(settings, s->key);
 		if (sign_in_is_asked(f->p) && strcmp(name, "settings.auth") == 0)
 			continue; /* asked first: form_add_sign_in */
-		bool is_common =
-		    s->is_needed || more == NULL || strcmp(s->key, "externalAccountId") == 0;
+		bool is_common = s->is_needed || more == NULL ||
+				 strcmp(s->key, "externalAccountId") == 0 || guide_asks(f->p, name);
 		if (s->type == SETTING_OBJECT) {
 			form_add_settings(f, name, s->members, s->nmembers, stored,
 			    is_common ? list : more, NULL);
@@ -175,11 +198,12 @@ static void form_add_settings(struct form_fields *f, const char *prefix,
 		json_t *field = form_add_field(
 		    f, is_common ? list : more, name, s->label, s->help, s->is_needed);
 		if (s->type == SETTING_URL && json_str(field, "error") != NULL)
-			json_set_str(field, "error", form_error_words(f, s->label, true));
+			json_set_str(field, "error", form_error_words(f, s->label, NULL, true));
 		const char *value = form_is_posted(r) ? form_sent_text(r, req_form(r, name))
 						      : setting_text(r->a, s, stored);
 		json_set_bool(field, setting_kind(s->type), true);
 		json_set_str(field, "value", value);
+		json_set_str(field, "example", s->example);
 		json_set_bool(field, "is_on", strcmp(value, "true") == 0);
 		if (s->type == SETTING_CHOICE)
 			field_add_choices(r, field, s, value);
@@ -333,19 +357,33 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 
 /* ---- the form as a body ---------------------------------------------------------------------- */
 
-/* "name: value" lines. */
+/* "name: value" or "name=value"; of a name alone the value is null, for the check to refuse. */
+static void line_add(struct req *r, json_t *o, struct str line)
+{
+	size_t n = 0;
+	struct str name, value = {NULL, 0};
+
+	while (n < line.n && line.p[n] != ':' && line.p[n] != '=')
+		n++;
+	name = utf8_trim((struct str){line.p, n});
+	if (n < line.n)
+		value = utf8_trim((struct str){line.p + n + 1, line.n - n - 1});
+	json_set(o, arena_strndup(r->a, name.p, name.n),
+	    n < line.n ? json_stringn(value.n > 0 ? value.p : "", value.n) : json_null());
+}
+
+/* A line for each member; or the object as JSON, as the API takes it. */
 static json_t *object_of_lines(struct req *r, struct str text)
 {
-	json_t *o = json_object();
-	struct str line, name;
+	json_t *o = text.p[0] == '{' ? json_parse(r->a, text, NULL) : NULL;
+	struct str line;
 
-	while (str_split(&text, '\n', &line)) {
-		struct str rest = utf8_trim(line);
-		if (rest.n == 0 || !str_split(&rest, ':', &name))
-			continue;
-		json_set_strn(
-		    o, arena_strndup(r->a, utf8_trim(name).p, utf8_trim(name).n), utf8_trim(rest));
-	}
+	if (json_is_object(o))
+		return json_incref(o);
+	o = json_object();
+	while (str_split(&text, '\n', &line))
+		if ((line = utf8_trim(line)).n > 0)
+			line_add(r, o, line);
 	return o;
 }
 

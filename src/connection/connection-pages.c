@@ -28,6 +28,11 @@ const char *provider_label(const struct app *app, const char *type)
 	return p != NULL ? provider_display_name(p) : type;
 }
 
+const char *lead_source_label(const struct app *app, const char *type)
+{
+	return str_is(str_from(type), PROVIDER_MANUAL) ? LEAD_BY_HAND : provider_label(app, type);
+}
+
 void provider_show_mark(struct arena *a, const struct provider *p, json_t *o)
 {
 	size_t n;
@@ -70,6 +75,9 @@ int connection_label_rows(struct req *r, json_t *rows, struct err *err)
 		const char *id = json_str(row, "connectionId"),
 			   *name = id == NULL ? NULL : json_str(json_object_get(names, id), "name");
 
+		if (name == NULL)
+			json_set_str(row, "providerName",
+			    lead_source_label(r->app, json_str(row, "providerType")));
 		json_set_str(
 		    row, "connectionName", name != NULL ? name : json_str(row, "providerName"));
 		connection_tell_kind(row);
@@ -133,6 +141,25 @@ int connection_choices_of(
 	return 0;
 }
 
+bool connection_show_leadless(struct req *r, const struct connection *c, json_t *data)
+{
+	const char *setting =
+	    c->provider == NULL ? NULL : provider_leads_lack(c->provider, r->a, &c->access);
+	json_t *o;
+
+	if (setting == NULL)
+		return false;
+	o = json_object();
+	json_set_str(o, "source", c->name);
+	json_set_str(o, "source_href",
+	    (r->actor.permissions & PERMIT(CONNECTIONS_WRITE)) == 0
+		? NULL
+		: arena_printf(r->a, "/admin/connections/%s/edit#settings.%s",
+		      uuid_dup(r->a, c->id), setting));
+	json_set(data, "leadless", o);
+	return true;
+}
+
 int connection_show_waiting(struct req *r, json_t *data, struct err *err)
 {
 	struct connection_filter f = {.account_id = r->actor.account_id};
@@ -142,15 +169,18 @@ int connection_show_waiting(struct req *r, json_t *data, struct err *err)
 
 	if (connection_list(r->app, r->a, &f, &s, &v, &n, err) == -1)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0, told = 0; i < n; i++) {
 		if (strcmp(v[i]->status, CONNECTION_ACTIVE) != 0 ||
 		    !provider_can(v[i]->provider, "webhook_receive"))
+			continue;
+		if (v[i]->received_us != 0 && connection_show_leadless(r, v[i], data))
+			break;
+		if (told++ > 0)
 			continue;
 		json_set_str(data, "source_name", v[i]->name);
 		if ((r->actor.permissions & PERMIT(CONNECTIONS_VIEW)) != 0)
 			json_set_str(data, "source_href",
 			    arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, v[i]->id)));
-		break;
 	}
 	return 0;
 }
@@ -792,6 +822,7 @@ int connection_page_detail(struct req *r)
 	json_set_bool(data, "is_app_shut", (c->shut & SHUT_APP) != 0);
 	json_set_str(data, "untestable", c->shut != 0 ? NULL : connection_untestable(r->a, c));
 	json_set_bool(data, "waits_open", guide_waits(c->provider) && c->received_us == 0);
+	connection_show_leadless(r, c, data);
 	json_set(data, "former", former_list(c));
 	json_set_bool(data, "has_former", json_array_size(json_object_get(data, "former")) > 0);
 	json_set_bool(data, "is_disabled", strcmp(c->status, CONNECTION_DISABLED) == 0);
@@ -824,6 +855,7 @@ int connection_page_waiting(struct req *r)
 	open = guide_waits_json(r->a, c, data, waits);
 	json_set(data, "connection", connection_card(r, c));
 	connection_show_links(r, c, data);
+	connection_show_leadless(r, c, data);
 	json_set_bool(data, "is_done", open == 0);
 	json_set_bool(data, "is_live", open > 0 && !str_is(req_query(r, "live"), "0"));
 	if (json_is_true(json_object_get(data, "is_live")))

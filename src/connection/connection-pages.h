@@ -30,6 +30,8 @@ json_t *actions_grouped(struct req *r, const json_t *rows);
 
 /* The display name of a provider type, or the type itself when the catalogue has none of it. */
 const char *provider_label(const struct app *app, const char *type);
+/* What people read as the source of leads of that provider type: the provider, or LEAD_BY_HAND. */
+const char *lead_source_label(const struct app *app, const char *type);
 /* Adds "type" and "initial", which connection/mark.html draws its mark of. */
 void provider_show_mark(struct arena *a, const struct provider *p, json_t *o);
 /* Adds "providerName" to every object of rows that has a "providerType". */
@@ -50,6 +52,8 @@ void connection_show_head(
 /* One more thing that happened to it, by the hook connection_activity: the newest so many of each
  * kind, in any order, for those who may see them. */
 #define CONNECTION_HAPPENINGS_MOST 50
+/* Asked of each kind, so that the page knows whether there are more. */
+#define CONNECTION_HAPPENINGS_READ (CONNECTION_HAPPENINGS_MOST + 1)
 struct connection_happening {
 	const char *at;   /* as of the API */
 	const char *kind; /* "received", "sent"; "changed" is the connection's own */
@@ -72,8 +76,12 @@ int connection_choices(struct req *r, const char *name, json_t **out, struct err
 /* The same of those that can do capability, e.g. "crm_push"; NULL: all. */
 int connection_choices_of(
     struct req *r, const char *name, const char *capability, json_t **out, struct err *err);
+/* Where what comes through the connection becomes no lead, for want of a setting: adds "leadless"
+ * {source, source_href} for connection/leadless.html, the address for who may set it. */
+bool connection_show_leadless(struct req *r, const struct connection *c, json_t *data);
 /* For lists that are empty: adds "source_name" and, for who may see it, "source_href" of the newest
- * active connection that takes webhooks; neither where there is none. */
+ * active connection that takes webhooks; neither where there is none. And "leadless" of one that
+ * was called already. */
 int connection_show_waiting(struct req *r, json_t *data, struct err *err);
 /* A filter over the catalogue for query parameter name, as chrome_choices makes it; capability
  * NULL: all. */

@@ -91,7 +91,7 @@ static int activity_add_changes(
 	if (!actor_holds(r, PERMIT(AUDIT_VIEW)))
 		return 0;
 	if (audit_of_object(
-		r->app, r->a, &c->account_id, &c->id, CONNECTION_HAPPENINGS_MOST, &rows, err) == -1)
+		r->app, r->a, &c->account_id, &c->id, CONNECTION_HAPPENINGS_READ, &rows, err) == -1)
 		return -1;
 	json_array_each(rows, i, row)
 		connection_add_happening(data,
@@ -113,8 +113,8 @@ static int happening_newest_first(const void *x, const void *y)
 	return (at < other) - (at > other);
 }
 
-/* The newest of a kind, or of all. */
-static json_t *activity_rows(struct arena *a, const json_t *all, struct str kind)
+/* The newest of a kind, or of all; and whether there are more. */
+static json_t *activity_rows(struct arena *a, const json_t *all, struct str kind, bool *has_more)
 {
 	size_t n = json_array_size(all), found = 0;
 	json_t **v = arena_array(a, n + 1, sizeof(*v)), *rows = json_array(), *o;
@@ -123,6 +123,7 @@ static json_t *activity_rows(struct arena *a, const json_t *all, struct str kind
 	json_array_each(all, i, o)
 		if (kind.n == 0 || str_is(kind, json_str(o, "kind")))
 			v[found++] = o;
+	*has_more = found > CONNECTION_HAPPENINGS_MOST;
 	qsort(v, found, sizeof(*v), happening_newest_first);
 	for (i = 0; i < found && i < CONNECTION_HAPPENINGS_MOST; i++)
 		json_array_append(rows, v[i]);
@@ -152,6 +153,7 @@ int connection_page_activity(struct req *r)
 	tell_connection_fn *const *tell = r->app->hooks.connection_activity;
 	struct err err = ERR_INIT;
 	json_t *data, *all;
+	bool has_more;
 
 	if (c == NULL)
 		return 0;
@@ -165,7 +167,8 @@ int connection_page_activity(struct req *r)
 			return res_error(r, &err);
 	connection_show_head(r, c, "activity", data);
 	activity_show_kinds(r, all, data);
-	json_set(data, "rows", activity_rows(r->a, all, req_query(r, "kind")));
+	json_set(data, "rows", activity_rows(r->a, all, req_query(r, "kind"), &has_more));
+	json_set_bool(data, "has_more", has_more);
 	json_set_bool(data, "has_rows", json_array_size(json_object_get(data, "rows")) > 0);
 	json_set_int(data, "most", CONNECTION_HAPPENINGS_MOST);
 	connection_show_links(r, c, data);

@@ -5,6 +5,11 @@
 #include "db/personal.h"
 #include "provider/provider.h"
 
+/* The provider of what nobody sent; and what people read as the source of its leads, which come by
+ * POST /leads and by its form. */
+#define PROVIDER_MANUAL "manual"
+#define LEAD_BY_HAND "By hand or API"
+
 #define CONNECTION_ACTIVE "active"
 #define CONNECTION_EXPIRED "expired"
 #define CONNECTION_ERROR "error"       /* its calls fail; it still receives, and is still tried */

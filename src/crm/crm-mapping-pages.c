@@ -35,7 +35,8 @@ static int preview_choose_lead(
 
 	json_set(data, "leads", list);
 	*chosen = p->form.lead_id;
-	if (lead_list(r->app, r->a, &f, &s, err) == -1)
+	if (lead_list(r->app, r->a, &f, &s, err) == -1 ||
+	    lead_add_titles(r, s.rows, "id", err) == -1)
 		return -1;
 	json_array_each(s.rows, i, lead) {
 		json_t *o = json_object();
@@ -45,7 +46,7 @@ static int preview_choose_lead(
 		if (uuid_is_nil(*chosen))
 			*chosen = id;
 		json_set_str(o, "value", json_str(lead, "id"));
-		json_set_str(o, "label", lead_page_title(lead));
+		json_set_str(o, "label", json_str(lead, "title"));
 		json_set_str(o, "at", json_str(lead, "receivedAt"));
 		json_set_bool(o, "is_current", uuid_eq(id, *chosen));
 		json_array_append_new(list, o);
@@ -67,10 +68,12 @@ static int preview_show(struct mapping_page *p, json_t *data, struct err *err)
 	found = mapping_lead(r->app, r->a, &r->actor.account_id, &id, &lead, err);
 	if (found != 1)
 		return found;
+	if (lead_add_title(r, lead, err) == -1)
+		return -1;
 	preview = json_own(
 	    r->a, mapping_preview(r->a, p->c, p->form.is_default ? NULL : p->form.doc, lead));
 	json_set_str(data, "lead_id", uuid_dup(r->a, id));
-	json_set_str(data, "lead_title", lead_page_title(lead));
+	json_set_str(data, "lead_title", json_str(lead, "title"));
 	json_set(data, "preview", json_incref(json_object_get(preview, "body")));
 	json_set_str(data, "preview_error", json_str(preview, "error"));
 	json_set(data, "lacking", json_incref(json_object_get(preview, "missing")));

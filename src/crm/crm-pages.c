@@ -130,8 +130,8 @@ static void show_destinations(struct arena *a, json_t *destinations)
 	}
 }
 
-/* What only pages tell of a lead: its connection's name, and the event that brought it, for who may
- * see such. */
+/* What only pages tell of a lead: its title, its connection's name, and the event that brought it,
+ * for who may see such. */
 static int lead_show_origin(struct req *r, const struct uuid *id, json_t *lead, struct err *err)
 {
 	json_t *leads = json_own(r->a, json_array());
@@ -140,7 +140,7 @@ static int lead_show_origin(struct req *r, const struct uuid *id, json_t *lead, 
 	int found;
 
 	json_array_append(leads, lead);
-	if (connection_label_rows(r, leads, err) == -1)
+	if (connection_label_rows(r, leads, err) == -1 || lead_add_title(r, lead, err) == -1)
 		return -1;
 	if ((r->actor.permissions & PERMIT(WEBHOOKS_VIEW)) == 0)
 		return 0;
@@ -178,7 +178,7 @@ int crm_page_lead_detail(struct req *r)
 		return res_error(r, &err);
 	stage = json_str(lead, "stage");
 	data = json_object();
-	json_set_str(data, "heading", lead_page_title(lead));
+	json_set_str(data, "heading", json_str(lead, "title"));
 	json_set(data, "raw_fields", lead_member_list(r, json_object_get(lead, "rawFieldData")));
 	json_set(data, "custom_fields", lead_member_list(r, json_object_get(lead, "customFields")));
 	json_set_bool(data, "has_raw", json_array_size(json_object_get(data, "raw_fields")) > 0);
@@ -200,7 +200,7 @@ int crm_page_lead_detail(struct req *r)
 		lead_has_open_destination(destinations));
 	json_set_bool(data, "sees_deliveries", (r->actor.permissions & PERMIT(CRM_VIEW)) != 0);
 	json_set(data, "lead", json_incref(lead));
-	return chrome_page(r, 200, "leads", lead_page_title(lead), "lead/detail", data);
+	return chrome_page(r, 200, "leads", json_str(lead, "title"), "lead/detail", data);
 }
 
 int crm_page_lead_push(struct req *r)

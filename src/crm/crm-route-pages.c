@@ -222,7 +222,7 @@ static json_t *source_choices(struct req *r, const char *current)
 		    (current != NULL && strcmp(current, provider_name(p)) == 0))
 			choice_add(list, provider_name(p), provider_display_name(p), current);
 	}
-	choice_add(list, "manual", "Entered by hand or by a tool", current);
+	choice_add(list, PROVIDER_MANUAL, LEAD_BY_HAND, current);
 	return list;
 }
 

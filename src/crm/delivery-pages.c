@@ -5,39 +5,9 @@
 #include "crm/crm-destinations.h"
 #include "crm/crm-pages.h"
 #include "html/chrome.h"
+#include "lead/lead-pages.h"
 
 #define PAGE_ROWS 50
-
-enum { TITLE_LEAD, TITLE_TEXT };
-DB_STMT_ROWS(delivery_page_titles,
-    "SELECT id, COALESCE(NULLIF(full_name, ''), email, phone_number, provider_lead_id) FROM leads"
-    " WHERE account_id = ? AND id IN (",
-    "?", ")");
-
-/* What each delivery is of: the lead's name. */
-static int deliveries_add_titles(struct req *r, json_t *rows, struct err *err)
-{
-	size_t n = json_array_size(rows);
-	struct uuid *ids = arena_array(r->a, n + 1, sizeof(*ids));
-	struct db_val *v = arena_array(r->a, n + 1, sizeof(*v));
-	struct db_rows titles;
-
-	for (size_t i = 0; i < n; i++) {
-		uuid_parse(str_from(json_str(json_array_get(rows, i), "leadId")), &ids[i]);
-		v[i] = db_uuid(&ids[i]);
-	}
-	if (n == 0)
-		return 0;
-	if (db_query_rows(r->app->db, r->a, &delivery_page_titles,
-		DB_VALS(db_uuid(&r->actor.account_id)), v, n, 1, &titles, err) == -1)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < titles.count; k++)
-			if (uuid_eq(ids[i], db_get_uuid(&titles, k, TITLE_LEAD)))
-				json_set_str(json_array_get(rows, i), "title",
-				    db_get_text(&titles, k, TITLE_TEXT));
-	return 0;
-}
 
 /* The status in words, and when it is tried again; a time that has passed is no promise. */
 static void deliveries_tell_status(struct arena *a, json_t *rows)
@@ -108,7 +78,7 @@ int crm_page_deliveries(struct req *r)
 		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
 	if (delivery_list(r->app, r->a, &f, &s, &err) == -1 ||
 	    deliveries_count_matching(r->app, r->a, &f, &s.total, &err) == -1 ||
-	    deliveries_add_titles(r, s.rows, &err) == -1 ||
+	    lead_add_titles(r, s.rows, "leadId", &err) == -1 ||
 	    connection_choices_of(r, "connectionId", "crm_push", &connections, &err) == -1)
 		return res_error(r, &err);
 	deliveries_tell_status(r->a, s.rows);
@@ -152,7 +122,7 @@ static int delivery_show(struct req *r, json_t *d, json_t *attempts)
 	size_t i;
 
 	json_array_append(rows, d);
-	if (deliveries_add_titles(r, rows, &err) == -1) {
+	if (lead_add_titles(r, rows, "leadId", &err) == -1) {
 		json_decref(data);
 		return res_error(r, &err);
 	}
@@ -199,7 +169,7 @@ int crm_connection_activity(
     struct req *r, const struct connection *c, json_t *data, struct err *err)
 {
 	const struct delivery_filter f = {.account_id = c->account_id, .connection_id = c->id};
-	struct slice s = {.limit = CONNECTION_HAPPENINGS_MOST};
+	struct slice s = {.limit = CONNECTION_HAPPENINGS_READ};
 	json_t *d;
 	size_t i;
 
@@ -207,7 +177,7 @@ int crm_connection_activity(
 	    !provider_can(c->provider, "crm_push"))
 		return 0;
 	if (delivery_list(r->app, r->a, &f, &s, err) == -1 ||
-	    deliveries_add_titles(r, s.rows, err) == -1)
+	    lead_add_titles(r, s.rows, "leadId", err) == -1)
 		return -1;
 	deliveries_tell_status(r->a, s.rows);
 	json_array_each(s.rows, i, d) {

@@ -1,6 +1,7 @@
 /* record.upsert: a record of the store, with the source flow_step. */
 #include "base/arena.h"
 #include "base/clock.h"
+#include "connection/connection.h"
 #include "crm/crm.h"
 #include "flow/flow-internal.h"
 
@@ -15,7 +16,7 @@ static int upsert_check_texts(struct step_call *c, struct record_item *item, str
 	if (id.n > LIMIT_EXTERNAL_ID_BYTES)
 		return err_set(err, ERR_INVALID, "\"externalId\" is longer than %u bytes",
 		    LIMIT_EXTERNAL_ID_BYTES);
-	item->provider_type = provider == NULL ? STR("manual") : str_from(provider);
+	item->provider_type = provider == NULL ? STR(PROVIDER_MANUAL) : str_from(provider);
 	item->resource_type = str_from(type);
 	item->external_id = id;
 	return 0;

@@ -4,6 +4,7 @@
 #include "account/audit.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "connection/connection.h"
 #include "import/import.h"
 
 #define ERROR_PAGE 200
@@ -22,7 +23,7 @@ static void request_check_types(struct req *r, struct import_request *q)
 
 	q->options.has_own_providers = q->provider_type.n == 0;
 	if (q->provider_type.n == 0)
-		q->provider_type = STR("manual");
+		q->provider_type = STR(PROVIDER_MANUAL);
 	if (!record_type_is_valid(q->provider_type))
 		req_invalid(r, "providerType", rule, LIMIT_TYPE_BYTES);
 	if (q->resource_type.n == 0)

@@ -2,8 +2,13 @@
  * rows apart, and which hold numbers, dates, or yes and no. The preview shows it, and it may be
  * changed.
  *
+ * Where files of these columns came before, the last of them says it: by another key its records
+ * would not be known again, and each row would make a new one.
+ *
  * A key is called like one, has a value in every row that is looked at, and no value twice: so
- * importing the same file again changes records instead of making them anew. A type is what all
+ * importing the same file again changes records instead of making them anew. People without any go
+ * by their email where most rows have one: the others are skipped, and the preview says so. A type
+ * is what all
  * cells that are looked at are; a later cell that is not costs its row. So what only looks like a
  * number stays a text: what identifies, phones, codes that begin with a zero. */
 #include <ctype.h>
@@ -14,6 +19,8 @@
 #include "import/import-internal.h"
 
 #define GUESS_ROWS 1000   /* looked at */
+#define GUESS_TASKS 50    /* the last imports, looked at for one of the same columns */
+#define RANK_OF_PEOPLE 0  /* of an email as their key */
 #define NUMBER_LONGEST 15 /* characters: longer ones are ids */
 
 /* A name without blanks, marks and case: "Contact ID" is contactid. */
@@ -52,7 +59,7 @@ static int name_rank(struct str name, bool is_person)
 	if (name_ends_with_id(name))
 		return is_person ? 1 : 0;
 	if (strcmp(plain, "email") == 0 || strcmp(plain, "emailaddress") == 0)
-		return is_person ? 0 : 3;
+		return is_person ? RANK_OF_PEOPLE : 3;
 	for (size_t i = 0; codes[i] != NULL; i++)
 		if (strcmp(plain, codes[i]) == 0)
 			return 2;
@@ -62,6 +69,7 @@ static int name_rank(struct str name, bool is_person)
 struct guess_column {
 	size_t at;
 	int rank; /* of it as a key; -1: out of question, or no longer in it */
+	size_t blanks;
 	struct map *seen;
 	unsigned types; /* bits: what all cells so far can be read as */
 	bool has_cells;
@@ -73,7 +81,9 @@ static void guess_see_key(struct arena *a, struct guess_column *c, const struct 
 
 	if (cell.n > 0)
 		cell = utf8_compose(a, cell, true); /* as keys are compared, or more widely */
-	if (cell.n == 0 || map_get(c->seen, cell) != NULL)
+	if (cell.n == 0)
+		c->blanks++;
+	else if (map_get(c->seen, cell) != NULL)
 		c->rank = -1;
 	else
 		map_put(c->seen, cell, c);
@@ -127,7 +137,7 @@ static struct guess_column guess_begin(struct arena *a, const struct import_map 
     bool has_key, bool is_person, const json_t *mapping)
 {
 	const struct import_column *column = &map->header.v[i];
-	struct guess_column c = {i, -1, map_new(a), 0, false};
+	struct guess_column c = {.at = i, .rank = -1, .seen = map_new(a)};
 
 	if (column->role != ROLE_DATA)
 		return c;
@@ -140,16 +150,35 @@ static struct guess_column guess_begin(struct arena *a, const struct import_map 
 	return c;
 }
 
-static void guess_choose_key(struct arena *a, const struct import_map *map, struct guess_column *v,
-    size_t n, struct import_options *o)
+/* The best of those that every row has; NULL: there is none. */
+static struct guess_column *guess_whole_key(struct guess_column *v, size_t n)
 {
 	struct guess_column *best = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (v[i].rank >= 0 && v[i].blanks == 0 && (best == NULL || v[i].rank < best->rank))
+			best = &v[i];
+	return best;
+}
+
+/* The email that most people of the file have. */
+static struct guess_column *guess_email(struct guess_column *v, size_t n, bool is_person)
+{
+	for (size_t i = 0; is_person && i < n; i++)
+		if (v[i].rank == RANK_OF_PEOPLE && map_count(v[i].seen) > v[i].blanks)
+			return &v[i];
+	return NULL;
+}
+
+static void guess_choose_key(struct arena *a, const struct import_map *map, struct guess_column *v,
+    size_t n, bool is_person, struct import_options *o)
+{
+	struct guess_column *best = guess_whole_key(v, n);
 	struct str name;
 	json_t *keys;
 
-	for (size_t i = 0; i < n; i++)
-		if (v[i].rank >= 0 && (best == NULL || v[i].rank < best->rank))
-			best = &v[i];
+	if (best == NULL)
+		best = guess_email(v, n, is_person);
 	if (best == NULL)
 		return;
 	name = import_map_name(map, best->at);
@@ -180,10 +209,60 @@ static void guess_choose_types(struct arena *a, const struct import_map *map,
 	o->mapping = mapping;
 }
 
-int import_guess(struct arena *a, const struct csv_source *source, struct str resource_type,
-    struct import_options *o, struct err *err)
+/* ---- what the last import of these columns was told ------------------------------------------ */
+
+/* Whatever their order. */
+static bool headers_are_of(const json_t *headers, const struct import_map *map)
 {
-	bool is_person = str_is(resource_type, "contact") || str_is(resource_type, "lead");
+	bool is_same = json_array_size(headers) == import_map_columns(map);
+
+	for (size_t i = 0; is_same && i < import_map_columns(map); i++) {
+		json_t *name;
+		size_t k;
+
+		is_same = false;
+		json_array_each(headers, k, name)
+			is_same =
+			    is_same || str_is(import_map_name(map, i), json_string_value(name));
+	}
+	return is_same;
+}
+
+/* Has it stored rows as what t will? */
+static bool is_precedent(const struct task *before, const struct task *t)
+{
+	return before->status == TASK_COMPLETED &&
+	       before->counts.received > before->counts.failed &&
+	       str_eq(before->resource_type, t->resource_type) &&
+	       str_eq(before->provider_type, t->provider_type);
+}
+
+static int guess_remember(struct db *db, struct arena *a, const struct task *t,
+    const struct import_map *map, struct import_options *o, struct err *err)
+{
+	struct tasks before;
+
+	o->remembered = NULL;
+	if (task_list_of_kind(db, a, &t->account_id, &import_task, GUESS_TASKS, &before, err) == -1)
+		return -1;
+	for (size_t i = 0; i < before.n && o->remembered == NULL; i++) {
+		struct import_options was;
+
+		if (!is_precedent(&before.v[i], t) ||
+		    import_options_parse(a, before.v[i].args, &was, NULL) == -1 || was.is_errors ||
+		    import_is_lines(&was.format) || !headers_are_of(was.headers, map))
+			continue;
+		o->mapping = was.mapping;
+		o->key_columns = was.key_columns;
+		o->remembered = uuid_dup(a, before.v[i].id);
+	}
+	return 0;
+}
+
+int import_guess(struct db *db, struct arena *a, const struct csv_source *source,
+    const struct task *t, struct import_options *o, struct err *err)
+{
+	bool is_person = str_is(t->resource_type, "contact") || str_is(t->resource_type, "lead");
 	struct buf *scratch = buf_new(a, LIMIT_RECORD_BYTES);
 	struct guess_column *v;
 	struct import_map *map;
@@ -198,6 +277,8 @@ int import_guess(struct arena *a, const struct csv_source *source, struct str re
 	n = import_map_columns(map);
 	if (n == 0 || o->is_errors || import_map_is_export(map))
 		return 0;
+	if (guess_remember(db, a, t, map, o, err) == -1 || o->remembered != NULL)
+		return o->remembered == NULL ? -1 : 0;
 	has_key = import_map_has_id(map) || json_array_size(o->key_columns) > 0;
 	v = arena_array(a, n, sizeof(*v));
 	for (size_t i = 0; i < n; i++)
@@ -214,7 +295,7 @@ int import_guess(struct arena *a, const struct csv_source *source, struct str re
 	if (rc == -1)
 		return -1;
 	if (rows > 0)
-		guess_choose_key(a, map, v, n, o);
+		guess_choose_key(a, map, v, n, is_person, o);
 	guess_choose_types(a, map, v, n, o);
 	return 0;
 }

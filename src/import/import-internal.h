@@ -83,6 +83,8 @@ struct import_outlook {
 	struct arena *a;
 	struct map *seen;      /* the ids of the file's rows so far */
 	int64_t rows, skipped; /* that were looked at, and that cannot be taken */
+	const char *problem;   /* of the first of those */
+	int64_t keyless;       /* skipped since they have no key */
 	int64_t repeated;      /* of a record that a row before is of */
 	int64_t blanks;        /* cells that say nothing */
 	bool has_others;       /* rows of other providers than the import's */
@@ -92,7 +94,7 @@ void import_outlook_begin(struct import_outlook *o, struct arena *a);
 void import_outlook_see(struct import_outlook *o, const struct import_row *row);
 int import_outlook_end(
     struct import_outlook *o, struct db *db, const struct task *t, struct err *err);
-/* Adds "outlook": {rows,fresh,known,skipped,has_ids}. */
+/* Adds "outlook": {rows,fresh,known,skipped,keyless,…}. */
 void import_outlook_show(const struct import_outlook *o, json_t *data);
 
 /* Appends a text as JSON. */

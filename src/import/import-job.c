@@ -57,6 +57,7 @@ struct str import_options_text(struct arena *a, const struct import_options *o)
 	json_set(v, "mapping", json_incref((json_t *)(uintptr_t)o->mapping));
 	json_set(v, "keyColumns", json_incref((json_t *)(uintptr_t)o->key_columns));
 	json_set(v, "headers", json_incref((json_t *)(uintptr_t)o->headers));
+	json_set_str(v, "remembered", o->remembered);
 	json_set_str(v, "blank", import_blank_name(o->is_blank_cleared));
 	json_set_bool(v, "errors", o->is_errors);
 	json_set_bool(v, "raw", o->is_raw);
@@ -88,6 +89,7 @@ int import_options_parse(
 	    .mapping = json_object_get(v, "mapping"),
 	    .key_columns = json_object_get(v, "keyColumns"),
 	    .headers = json_object_get(v, "headers"),
+	    .remembered = json_str(v, "remembered"),
 	    .is_detected = true,
 	    .has_blank = true,
 	    .is_errors = json_bool(v, "errors"),

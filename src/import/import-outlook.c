@@ -13,7 +13,9 @@ void import_outlook_see(struct import_outlook *o, const struct import_row *row)
 	o->rows++;
 	o->blanks += row->blanks;
 	if (row->problem != NULL) {
-		o->skipped++;
+		o->keyless += row->has_no_key;
+		if (o->skipped++ == 0)
+			o->problem = arena_strdup(o->a, row->problem);
 		return;
 	}
 	o->has_others = o->has_others || row->provider_type.n > 0;
@@ -48,5 +50,9 @@ void import_outlook_show(const struct import_outlook *o, json_t *data)
 	json_set_int(told, "known", o->known + o->repeated);
 	json_set_int(told, "skipped", o->skipped);
 	json_set_bool(told, "has_ids", !o->has_others);
+	json_set_int(told, "keyless", o->keyless);
+	json_set_bool(told, "is_one_keyless", o->keyless == 1);
+	if (o->skipped == o->rows)
+		json_set_str(told, "hopeless", o->problem);
 	json_set(data, "outlook", told);
 }

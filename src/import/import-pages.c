@@ -188,11 +188,11 @@ static int upload_look(struct req *r, struct task *t, const struct csv_source *s
 	import_form_read_format(r, &o->format);
 	o->has_own_providers = t->provider_type.n == 0;
 	if (o->has_own_providers)
-		t->provider_type = STR("manual");
+		t->provider_type = STR(PROVIDER_MANUAL);
 	return import_adopt(r->app->db, r->a, &t->account_id, t->resource_type, source, o, err) ==
 			   -1 ||
 		       import_prepare(r->a, source, o, &map, err) == -1 ||
-		       import_guess(r->a, source, t->resource_type, o, err) == -1 ||
+		       import_guess(r->app->db, r->a, source, t, o, err) == -1 ||
 		       import_provider(r->a, source, o, &t->provider_type, err) == -1
 		   ? -1
 		   : 0;
@@ -260,6 +260,15 @@ static const char *task_heading(struct req *r, const struct task *t)
 					     (int)t->resource_type.n, t->resource_type.p);
 }
 
+/* A file that was read to its end, and gave nothing but error rows. */
+static bool is_in_vain(struct req *r, const struct task *t)
+{
+	const struct task_kind *kind = task_kind(r->app, t->kind);
+
+	return kind != NULL && kind->is_file && t->status == TASK_COMPLETED &&
+	       t->counts.received > 0 && t->counts.failed == t->counts.received;
+}
+
 static json_t *task_row_json(struct req *r, const struct task *t)
 {
 	json_t *o = task_json(r->app, t);
@@ -267,6 +276,7 @@ static json_t *task_row_json(struct req *r, const struct task *t)
 	json_set_str(o, "heading", task_heading(r, t));
 	json_set_bool(o, "is_import", is_import(t));
 	json_set_bool(o, "is_one", t->counts.received == 1);
+	json_set_bool(o, "is_in_vain", is_in_vain(r, t));
 	json_set_bool(o, "is_delete", strcmp(t->kind, record_delete_task.name) == 0);
 	return o;
 }

@@ -1,5 +1,6 @@
 /* The preview of an import: what the file is, what each column becomes, and what the import would
  * do with it. */
+#include <string.h>
 #include <unistd.h>
 
 #include "account/audit.h"
@@ -114,24 +115,52 @@ static bool form_has_key(struct import_preview *p, size_t i)
 	       str_is(req_form(p->r, "key"), arena_printf(p->r->a, "%zu", i));
 }
 
+static bool keys_have(const json_t *keys, struct str name)
+{
+	json_t *key;
+	size_t i;
+
+	json_array_each(keys, i, key)
+		if (str_is(name, json_string_value(key)))
+			return true;
+	return false;
+}
+
+/* Those that are still chosen first, as they were: ids are made of them in their order. */
+static json_t *form_keys(struct import_preview *p, const struct import_options *o)
+{
+	json_t *chosen = json_own(p->r->a, json_array()), *keys = json_own(p->r->a, json_array());
+	json_t *key;
+	size_t k;
+
+	for (size_t i = 0; i < p->n && i < PREVIEW_COLUMNS; i++)
+		if (form_has_key(p, i))
+			json_array_append_new(chosen, json_stringn(import_map_name(p->plain, i).p,
+							  import_map_name(p->plain, i).n));
+	json_array_each(o->key_columns, k, key)
+		if (keys_have(chosen, str_from(json_string_value(key))))
+			json_array_append(keys, key);
+	json_array_each(chosen, k, key)
+		if (!keys_have(keys, str_from(json_string_value(key))))
+			json_array_append(keys, key);
+	return keys;
+}
+
 /* The mapping as the form has it, into o. */
 static void form_read_mapping(struct import_preview *p, struct import_options *o)
 {
 	json_t *mapping = json_own(p->r->a, json_object());
-	json_t *keys = json_own(p->r->a, json_array());
 
 	json_object_update(mapping, JSON_ITER(o->mapping));
 	for (size_t i = 0; i < p->n && i < PREVIEW_COLUMNS; i++) {
 		struct str name = import_map_name(p->plain, i);
 		json_t *wish = form_wish(p, i);
 
-		if (form_has_key(p, i))
-			json_array_append_new(keys, json_stringn(name.p, name.n));
 		if (wish != NULL)
 			json_set(mapping, name.p, wish);
 	}
 	o->mapping = mapping;
-	o->key_columns = keys;
+	o->key_columns = form_keys(p, o);
 	import_blank_parse(req_form(p->r, "blank"), &o->is_blank_cleared);
 }
 
@@ -312,6 +341,22 @@ static void preview_add_columns(
 		str_is(req_form(p->r, "keys"), "several"));
 }
 
+/* The import whose columns and key were taken over, and whether the key still is that. */
+static json_t *preview_remembered(const struct import_preview *p, const struct import_map *map)
+{
+	const char *was = import_map_key(p->r->a, p->plain);
+	json_t *o;
+
+	if (p->o.remembered == NULL)
+		return NULL;
+	o = json_object();
+	json_set_str(o, "id", p->o.remembered);
+	json_set_str(o, "key", was);
+	json_set_bool(o, "is_keyless", was[0] == '\0');
+	json_set_bool(o, "is_same", strcmp(was, import_map_key(p->r->a, map)) == 0);
+	return o;
+}
+
 /* map and is_cleared: as posted where that is any good. */
 static int preview_page(struct import_preview *p, int status, struct import_map *map,
     bool is_cleared, bool is_posted, const char *error)
@@ -341,9 +386,12 @@ static int preview_page(struct import_preview *p, int status, struct import_map 
 	json_set_str(data, "wrong", error);
 	json_set_str(data, "key", import_map_key(r->a, map));
 	json_set_bool(data, "has_id", import_map_has_id(map));
+	json_set(data, "remembered", preview_remembered(p, map));
 	json_set(data, "import", import_json(r->app, &p->task));
-	json_set_str(data, "provider_name",
-	    provider_label(r->app, json_str(json_object_get(data, "import"), "providerType")));
+	if (!str_is(p->task.provider_type, PROVIDER_MANUAL)) /* else they are nobody's */
+		json_set_str(data, "provider_name",
+		    provider_label(r->app,
+			arena_strndup(r->a, p->task.provider_type.p, p->task.provider_type.n)));
 	preview_add_format(p, data, map, is_cleared);
 	return chrome_page(r, status, "records", "Import records", "import/preview", data);
 }
@@ -381,7 +429,7 @@ static int draft_read_again(struct import_preview *p)
 	if (!o.is_errors)
 		o.mapping = NULL;
 	if (import_prepare(p->r->a, &p->source, &o, &map, &err) == -1 ||
-	    import_guess(p->r->a, &p->source, p->task.resource_type, &o, &err) == -1)
+	    import_guess(p->r->app->db, p->r->a, &p->source, &p->task, &o, &err) == -1)
 		return preview_page(
 		    p, 422, p->plain, o.is_blank_cleared, true, import_error_sentence(p->r, &err));
 	p->task.args = import_options_text(p->r->a, &o);

@@ -27,11 +27,13 @@ struct row_writing {
 
 static const char *cell_problem(struct arena *a, const struct import_column *c, struct str cell)
 {
-	static const char *const articles[] = {"text", "a number", "a boolean", "a date", "JSON"};
+	static const char *const nouns[] = {"text", "a number", "yes or no", "a date", "JSON"};
+	static const char *const examples[] = {
+	    "text", "1200.50", "yes or no", "2026-04-15", "{\"a\": 1}"};
 	struct str s = utf8_trim(cell);
 
-	return arena_printf(a, "\"%.60s\" is not %s (column %.100s)", arena_strndup(a, s.p, s.n),
-	    articles[c->type], c->name.p);
+	return arena_printf(a, "\"%.60s\" is not %s (column %.100s): write %s",
+	    arena_strndup(a, s.p, s.n), nouns[c->type], c->name.p, examples[c->type]);
 }
 
 static bool node_write_blank(struct row_writing *w, const struct import_node *node, struct str cell)
@@ -182,7 +184,8 @@ static const char *row_natural_key(
 		buf_add(b, key.p, key.n);
 	}
 	if (is_empty)
-		return "the key columns are empty";
+		return arena_printf(a, "the key is empty (column%s %.200s)",
+		    m->nkeys > 1 ? "s" : "", import_map_key(a, m));
 	*out = id_of_hash(a, "key-", (struct str){b->p, b->len});
 	return NULL;
 }
@@ -279,8 +282,10 @@ int import_map_row(
 		out->data = (struct str){arena_strndup(a, m->out->p, m->out->len), m->out->len};
 		row_add_other_data(&w, &out->data);
 	}
-	if (w.problem == NULL)
+	if (w.problem == NULL) {
 		w.problem = row_external_id(&w, out->data, &out->external_id);
+		out->has_no_key = w.problem != NULL;
+	}
 	if (w.problem == NULL)
 		w.problem = row_provider(m, a, row, &out->provider_type);
 	out->problem = w.problem;

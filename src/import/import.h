@@ -19,7 +19,8 @@ struct import_options {
 	const char *why;                     /* the encoding: words for people */
 	const json_t *mapping, *key_columns; /* NULL: none */
 	const json_t *headers;               /* the file's, for the answer of error rows */
-	bool is_detected;                    /* the format, so that it stays */
+	const char *remembered; /* the import of which mapping and key are taken over; NULL: none */
+	bool is_detected;       /* the format, so that it stays */
 	bool has_blank, is_blank_cleared; /* whether it was said; a blank cell clears the value */
 	bool is_errors; /* the rows that an import did not take: its first two columns are ours */
 	bool is_raw;    /* an export without the guard of formulas */
@@ -77,6 +78,7 @@ struct import_row {
 	int64_t blanks;               /* cells that say nothing */
 	bool is_cleared;              /* or clear what is there */
 	bool is_exact;                /* its values are of the types that they have */
+	bool has_no_key;              /* that is its problem */
 	const char *problem;
 };
 /* A row as a record: 1, or 0 with the problem. */
@@ -164,10 +166,11 @@ int import_adopt(struct db *db, struct arena *a, const struct uuid *account_id,
  * its cells where there is one. */
 int import_open(struct arena *a, const struct csv_source *source, const struct import_options *o,
     struct csv_reader **rd, struct import_map **map, struct csv_row *header, struct err *err);
-/* Chooses for o, where nobody has, a key column and the types of the columns: import-guess.c. Of a
- * file of ours nothing is guessed. */
-int import_guess(struct arena *a, const struct csv_source *source, struct str resource_type,
-    struct import_options *o, struct err *err);
+/* Chooses for o, where nobody has, a key column and the types of the columns: those of the last
+ * import of such records and columns, else by the cells (import-guess.c). Of a file of ours nothing
+ * is guessed. */
+int import_guess(struct db *db, struct arena *a, const struct csv_source *source,
+    const struct task *t, struct import_options *o, struct err *err);
 /* Where rows go to the providers that they name: that of the first. */
 int import_provider(struct arena *a, const struct csv_source *source,
     const struct import_options *o, struct str *out, struct err *err);

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "intake/intake-internal.h"
-#include "lead/lead.h"
+#include "lead/lead-pages.h"
 #include "record/record-titles.h"
 
 /* Clocks of the hosts and processes that write differ by so much at most. */
@@ -23,7 +23,7 @@
 #define RANGES_TEXT                                                                                \
 	RANGE " OR " RANGE " OR " RANGE " OR " RANGE " OR " RANGE " OR " RANGE " OR " RANGE        \
 	      " OR " RANGE " OR " RANGE " OR " RANGE
-enum { EFFECT_EVENT, EFFECT_ID, EFFECT_LEAD_TITLE, EFFECT_LEAD_SYNC_STATUS };
+enum { EFFECT_EVENT, EFFECT_ID, EFFECT_LEAD_NAME, EFFECT_LEAD_SYNC_STATUS };
 /* The first row behind a stretch. */
 DB_STMT(event_effect_leads_end,
     "SELECT id FROM leads FORCE INDEX (PRIMARY) WHERE id >= ? AND (" RANGES_TEXT
@@ -32,9 +32,8 @@ DB_STMT(event_effect_records_end,
     "SELECT id FROM record_changes FORCE INDEX (PRIMARY) WHERE id >= ? AND (" RANGES_TEXT
     ") ORDER BY id LIMIT 1 OFFSET ?");
 DB_STMT(event_effect_leads,
-    "SELECT event_id, id, COALESCE(NULLIF(full_name, ''), email, phone_number, provider_lead_id),"
-    " sync_status FROM leads FORCE INDEX (PRIMARY) WHERE id >= ? AND id < ? AND (" RANGES_TEXT
-    ") AND account_id = ? AND event_id IS NOT NULL ORDER BY id");
+    "SELECT event_id, id, full_name, sync_status FROM leads FORCE INDEX (PRIMARY) WHERE id >= ? "
+    "AND id < ? AND (" RANGES_TEXT ") AND account_id = ? AND event_id IS NOT NULL ORDER BY id");
 DB_STMT(event_effect_records,
     "SELECT event_id, record_id FROM record_changes FORCE INDEX (PRIMARY)"
     " WHERE id >= ? AND id < ? AND (" RANGES_TEXT ") AND account_id = ? AND event_id IS NOT NULL"
@@ -52,7 +51,8 @@ struct effects {
 	struct map *events;  /* id → its JSON */
 	struct uuid *bounds; /* from and to of each range, in pairs */
 	size_t nranges;
-	json_t *titled; /* the records that are shown, to be read */
+	json_t *titled;   /* the records that are shown, to be read */
+	json_t *nameless; /* leads, to be asked for their titles */
 };
 
 /* The ranges of time that the events' effects lie in, those that touch as one. */
@@ -169,7 +169,10 @@ static void effect_add_lead(struct effects *e, const struct db_rows *rows, size_
 	json_t *o = json_object();
 
 	json_set_str(o, "id", uuid_dup(e->r->a, db_get_uuid(rows, i, EFFECT_ID)));
-	json_set_str(o, "title", db_get_text(rows, i, EFFECT_LEAD_TITLE));
+	if (db_get_str(rows, i, EFFECT_LEAD_NAME).n > 0)
+		json_set_str(o, "title", db_get_text(rows, i, EFFECT_LEAD_NAME));
+	else if (json_array_size(e->nameless) < EVENT_EFFECTS_MOST)
+		json_array_append(e->nameless, o);
 	json_set_str(o, "syncStatus", db_get_text(rows, i, EFFECT_LEAD_SYNC_STATUS));
 	json_set_str(o, "syncLabel", word_label(lead_sync_statuses, json_str(o, "syncStatus")));
 	json_array_append_new(json_object_get(event, "leads"), o);
@@ -252,8 +255,10 @@ static void effects_drop_untold(struct effects *e)
 
 int event_effects_add(struct req *r, json_t *events, int64_t after_us, struct err *err)
 {
-	struct effects e = {
-	    .r = r, .events = map_new(r->a), .titled = json_own(r->a, json_array())};
+	struct effects e = {.r = r,
+	    .events = map_new(r->a),
+	    .titled = json_own(r->a, json_array()),
+	    .nameless = json_own(r->a, json_array())};
 	uint64_t may = r->actor.permissions;
 	json_t *event;
 	size_t i;
@@ -269,7 +274,7 @@ int event_effects_add(struct req *r, json_t *events, int64_t after_us, struct er
 		effects_query(&e, &of_records, after_us, err) == -1))
 		return -1;
 	effects_choose_titled(&e);
-	if (effects_tell_records(&e, err) == -1)
+	if (effects_tell_records(&e, err) == -1 || lead_add_titles(r, e.nameless, "id", err) == -1)
 		return -1;
 	effects_drop_untold(&e);
 	return 0;

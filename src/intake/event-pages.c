@@ -44,6 +44,8 @@ static void event_add_outcome(struct req *r, json_t *event)
 	}
 	json_set_str(o, "kind", lead != NULL ? "lead" : json_str(record, "resourceType"));
 	json_set_str(o, "title", json_str(lead != NULL ? lead : record, "title"));
+	if (lead != NULL && json_str(o, "title") == NULL)
+		json_set_str(o, "title", "Lead");
 	json_set_str(o, "href",
 	    arena_printf(r->a, "%s/%s", lead != NULL ? LEADS_PAGE_ADDRESS : RECORD_PAGE_ADDRESS,
 		json_str(lead != NULL ? lead : record, "id")));
@@ -177,6 +179,23 @@ static int event_add_runs(struct req *r, json_t *data, const struct uuid *id, st
 	return 0;
 }
 
+/* Where it was taken, and made records alone, since its connection lacks what leads need. */
+static int event_show_leadless(struct req *r, const json_t *event, json_t *data, struct err *err)
+{
+	struct connection *c;
+	struct uuid id;
+	int found;
+
+	if (!str_is(str_from(json_str(event, "status")), EVENT_PROCESSED) ||
+	    json_array_size(json_object_get(event, "leads")) > 0 ||
+	    !uuid_parse(str_from(json_str(event, "connectionId")), &id))
+		return 0;
+	found = connection_get(r->app, r->a, &r->actor.account_id, &id, &c, err);
+	if (found == 1)
+		connection_show_leadless(r, c, data);
+	return found == -1 ? -1 : 0;
+}
+
 int event_page_detail(struct req *r)
 {
 	struct uuid id;
@@ -194,7 +213,8 @@ int event_page_detail(struct req *r)
 		json_array_append(events, event);
 	if (found == -1 || event_effects_add(r, events, EFFECT_OF_PAGE_US, &err) == -1 ||
 	    connection_label_rows(r, events, &err) == -1 ||
-	    event_add_runs(r, data, &id, &err) == -1)
+	    event_add_runs(r, data, &id, &err) == -1 ||
+	    event_show_leadless(r, event, data, &err) == -1)
 		return res_error(r, &err);
 	json_set_bool(data, "sees_all",
 	    (~r->actor.permissions & (PERMIT(RECORDS_VIEW) | PERMIT(LEADS_VIEW))) == 0);
@@ -291,11 +311,34 @@ static const char *event_came_of(struct req *r, const json_t *event)
 			 more == NULL ? "" : " ", more == NULL ? "" : more);
 }
 
+int event_tell_refused(struct req *r, const struct connection *c, json_t *data, struct err *err)
+{
+	const struct event_filter f = {
+	    .account_id = c->account_id, .connection_id = c->id, .status = STR(EVENT_REJECTED)};
+	struct slice s = {.limit = 1};
+	const json_t *event;
+	json_t *o;
+
+	if (c->received_us != 0 || (r->actor.permissions & PERMIT(WEBHOOKS_VIEW)) == 0)
+		return 0;
+	if (event_list(r->app, r->a, &f, &s, err) == -1)
+		return -1;
+	event = json_array_get(s.rows, 0);
+	if (event == NULL)
+		return 0;
+	o = json_object();
+	json_set_str(o, "at", json_str(event, "receivedAt"));
+	json_set_str(o, "reason", json_str(event, "reason"));
+	json_set_str(o, "href", arena_printf(r->a, "/admin/events/%s", json_str(event, "id")));
+	json_set(data, "refused", o);
+	return 0;
+}
+
 int event_connection_activity(
     struct req *r, const struct connection *c, json_t *data, struct err *err)
 {
 	const struct event_filter f = {.account_id = c->account_id, .connection_id = c->id};
-	struct slice s = {.limit = CONNECTION_HAPPENINGS_MOST};
+	struct slice s = {.limit = CONNECTION_HAPPENINGS_READ};
 	json_t *event;
 	size_t i;
 

@@ -85,6 +85,9 @@ int event_tell_connections(struct req *r, json_t *connections, struct err *err);
 /* The hook tell_records: its connection, or of older ones the one of its provider, or of the last
  * change. */
 int event_tell_records(struct req *r, json_t *rows, struct err *err);
+/* The hook tell_connection, as long as no call was verified: the last that was refused, as
+ * "refused" {at, reason, href}. */
+int event_tell_refused(struct req *r, const struct connection *c, json_t *data, struct err *err);
 /* The hook connection_activity: its newest events. */
 int event_connection_activity(
     struct req *r, const struct connection *c, json_t *data, struct err *err);

@@ -1,6 +1,7 @@
 /* JSON handlers of the leads. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "connection/connection.h"
 #include "lead/lead-internal.h"
 #include "provider/provider.h"
 #include "record/record.h"
@@ -109,7 +110,7 @@ static int lead_create_body(struct db *db, void *arg, struct err *err)
 /* Fills what goes to the store: 1, 0 with the answer given, -1. */
 static int lead_create_prepare(struct req *r, struct lead_creating *c, struct err *err)
 {
-	struct lead_body body = {.provider_type = STR("manual")};
+	struct lead_body body = {.provider_type = STR(PROVIDER_MANUAL)};
 	struct str id;
 	json_t *lead;
 

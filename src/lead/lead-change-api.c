@@ -1,5 +1,6 @@
 /* Requests that change one lead, and the rule of duplicates: JSON and pages. */
 #include "account/account.h"
+#include "base/email.h"
 #include "base/limits.h"
 #include "html/chrome.h"
 #include "lead/lead-change.h"
@@ -211,12 +212,15 @@ static int edit_page_show(
 		else
 			json_set_str(o, "value", json_str(lead, f->name));
 		if (wrong != NULL && strcmp(wrong->field, f->name) == 0)
-			json_set_str(o, "wrong", wrong->msg);
+			json_set_str(
+			    o, "wrong", arena_printf(r->a, "%s %s.", f->label, wrong->msg));
+		json_set_bool(o, "is_first", i == 0 && wrong != NULL && wrong->field[0] == '\0');
 		json_array_append_new(fields, o);
 	}
 	json_set_str(data, "id", json_str(lead, "id"));
+	json_set_str(data, "name", json_str(lead, "title"));
 	json_set_str(data, "heading",
-	    lead == NULL ? "Add a lead" : arena_printf(r->a, "Edit %s", lead_page_title(lead)));
+	    lead == NULL ? "Add a lead" : arena_printf(r->a, "Edit %s", json_str(lead, "title")));
 	if (wrong != NULL)
 		chrome_wrong(r, data, wrong->field, wrong->msg);
 	return chrome_page(
@@ -231,6 +235,8 @@ static bool page_lead(struct req *r, struct uuid *id, json_t **lead)
 	if (!req_param_uuid(r, "id", id))
 		return false;
 	found = lead_get_json(r->app, r->a, &r->actor.account_id, id, lead, &err);
+	if (found == 1 && lead_add_title(r, *lead, &err) == -1)
+		found = -1;
 	if (found == 0)
 		res_problem(r, 404, WHAT);
 	else if (found == -1)
@@ -299,11 +305,15 @@ int lead_page_new_post(struct req *r)
 		if (text.n > 0)
 			json_set_strn(body, form_fields[i].name, text);
 	}
-	if (json_object_size(body) == 0) {
-		err_field(&err, ERR_INVALID, "email",
-		    "a lead needs at least an email, a phone number or a name");
+	if (json_object_size(body) == 0)
+		err_set(&err, ERR_INVALID,
+		    "Nothing was saved. Enter a name, an email or a phone number: one of them is "
+		    "enough");
+	else if (json_str(body, "email") != NULL &&
+		 email_normal(r->a, str_from(json_str(body, "email"))).n == 0)
+		err_field(&err, ERR_INVALID, "email", "is not an email address");
+	if (err.code != ERR_NONE)
 		return edit_page_show(r, 422, NULL, true, &err);
-	}
 	r->json = body;
 	rc = lead_create(r, &id, NULL, &err);
 	if (rc != 1)

@@ -113,7 +113,7 @@ static void figures_add_sources(struct req *r, json_t *data, const struct lead_d
 		if (json_integer_value(count) <= 0)
 			continue;
 		o = json_object();
-		json_set_str(o, "name", provider_label(r->app, provider));
+		json_set_str(o, "name", lead_source_label(r->app, provider));
 		json_set_str(o, "provider", provider);
 		json_set(o, "count", json_incref(count));
 		json_set_int(o, "share", 100 * json_integer_value(count) / most);

@@ -57,19 +57,6 @@ int lead_add_destinations(struct req *r, json_t *leads, struct err *err)
 	return 0;
 }
 
-/* A lead without a name goes by its email, its phone number, or its id at the provider. */
-const char *lead_page_title(const json_t *lead)
-{
-	static const char *const keys[] = {"fullName", "email", "phoneNumber", "providerLeadId"};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const char *text = json_str(lead, keys[i]);
-		if (text != NULL && text[0] != '\0')
-			return text;
-	}
-	return "Lead";
-}
-
 /* ---- what became of a lead, in one chip ------------------------------------------------------ */
 
 struct delivery_sum {
@@ -174,10 +161,10 @@ int lead_page_rows(struct req *r, json_t *rows, struct err *err)
 	json_t *row;
 	size_t i;
 
-	if (lead_add_destinations(r, rows, err) == -1 || connection_label_rows(r, rows, err) == -1)
+	if (lead_add_destinations(r, rows, err) == -1 ||
+	    connection_label_rows(r, rows, err) == -1 || lead_add_titles(r, rows, "id", err) == -1)
 		return -1;
 	json_array_each(rows, i, row) {
-		json_set_str(row, "title", lead_page_title(row));
 		json_set_bool(row, "is_duplicate", json_str(row, "duplicateOf") != NULL);
 		lead_show_delivery(r->a, row, str_from(json_str(row, "stage")));
 	}
@@ -327,7 +314,8 @@ static int rows_add_lead_parts(struct req *r, json_t *rows, struct err *err)
 		}
 		json_decref(lead);
 	}
-	if (leads_add_stages(r, leads, err) == -1 || lead_add_destinations(r, leads, err) == -1)
+	if (leads_add_stages(r, leads, err) == -1 || lead_add_destinations(r, leads, err) == -1 ||
+	    lead_add_titles(r, leads, "id", err) == -1)
 		return -1;
 	json_array_each(rows, i, row) {
 		bool is_lead = json_str(row, "leadId") != NULL;
@@ -338,6 +326,8 @@ static int rows_add_lead_parts(struct req *r, json_t *rows, struct err *err)
 		    is_lead ? arena_printf(r->a, LEADS_PAGE_ADDRESS "/%s", json_str(row, "leadId"))
 			    : arena_printf(r->a, RECORD_PAGE_ADDRESS "/%s", json_str(row, "id")));
 		json_set_bool(row, "is_lead", is_lead);
+		if (json_str(lead, "title") != NULL)
+			json_set_str(row, "title", json_str(lead, "title"));
 		json_set(row, "destinations", json_incref(json_object_get(lead, "destinations")));
 		json_set_str(row, "connectionId", json_str(lead, "connectionId"));
 		json_set_str(row, "syncStatus", json_str(lead, "syncStatus"));

@@ -4,8 +4,10 @@
 
 #include "lead/lead.h"
 
-/* What a person would call this lead; lives as long as the lead. */
-const char *lead_page_title(const json_t *lead);
+/* Adds "title" to rows that name a lead by its id under key: what people call it. Of leads that are
+ * gone there is none. */
+int lead_add_titles(struct req *r, json_t *rows, const char *key, struct err *err);
+int lead_add_title(struct req *r, json_t *lead, struct err *err); /* of one, by its "id" */
 /* Adds what lists of leads show to each of rows: title, connectionName, and "delivery", what became
  * of it in one chip: {kind, word, ratio, who, at, why}, null when there was no destination. */
 int lead_page_rows(struct req *r, json_t *rows, struct err *err);

@@ -1,6 +1,7 @@
 /* SQL of the leads. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "connection/connection.h"
 #include "lead/lead-internal.h"
 #include "record/record.h"
 
@@ -77,8 +78,8 @@ DB_STMT(lead_list_status_oldest, OF_STATUS OLDEST);
 #define READY_VALUES 19
 
 const struct word lead_sources[] = {{RECORD_SOURCE_WEBHOOK, "Webhook"},
-    {RECORD_SOURCE_POLL, "Poll"}, {RECORD_SOURCE_IMPORT, "Import"}, {LEAD_SOURCE_MANUAL, "By hand"},
-    {NULL, NULL}};
+    {RECORD_SOURCE_POLL, "Poll"}, {RECORD_SOURCE_IMPORT, "Import"},
+    {LEAD_SOURCE_MANUAL, LEAD_BY_HAND}, {NULL, NULL}};
 
 static const struct filter_row lead_filters[] = {
     {"providerType", FILTER_TEXT, offsetof(struct lead_filter, provider_type), NULL, NULL},

@@ -21,7 +21,7 @@ static const char *received_text(const char *source)
 {
 	static const struct word texts[] = {{"webhook", "Received by webhook"},
 	    {"poll", "Found by the poll"}, {"import", "Imported"},
-	    {"manual", "Entered by hand or by a tool"}, {NULL, NULL}};
+	    {LEAD_SOURCE_MANUAL, "Entered by hand or API"}, {NULL, NULL}};
 	const struct word *w = source == NULL ? NULL : word_find(texts, str_from(source));
 
 	return w == NULL || w->text == NULL ? "Received" : w->label;

@@ -220,7 +220,7 @@ const struct hooks product_hooks = {
     .nav_badges = attention_badges,
     .tell_connections = event_tell_connections,
     .tell_connection = (tell_connection_fn *const[]){lead_tell_connection, crm_tell_connection,
-	polls_tell_connection, NULL},
+	polls_tell_connection, event_tell_refused, NULL},
     .connection_activity =
 	(tell_connection_fn *const[]){event_connection_activity, crm_connection_activity, NULL},
     .connection_changed =

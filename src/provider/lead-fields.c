@@ -192,6 +192,16 @@ json_t *provider_lead_fields(
 	return f.lead;
 }
 
+const char *provider_leads_lack(const struct provider *p, struct arena *a, const struct access *c)
+{
+	struct scope s = {.a = a};
+
+	if (p->lead.lacks_setting == NULL)
+		return NULL;
+	s.slot[ROOT_SETTINGS].json = c->settings;
+	return cond_holds(p->lead.lacks_when, &s) ? p->lead.lacks_setting : NULL;
+}
+
 json_t *provider_details_record(const struct provider *p, struct arena *a,
     const char *resource_type, const json_t *output, int64_t *provider_updated_us)
 {

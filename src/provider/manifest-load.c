@@ -173,6 +173,7 @@ static int setting_one(
 	static const struct loader_member members[] = {OTHER_MEMBER("type"),
 	    NEEDED_TEXT_MEMBER("label", struct setting_spec, label),
 	    TEXT_MEMBER("help", struct setting_spec, help),
+	    TEXT_MEMBER("example", struct setting_spec, example),
 	    BOOL_MEMBER("needed", struct setting_spec, is_needed),
 	    INT_MEMBER("min", struct setting_spec, min, INT64_MIN, INT64_MAX),
 	    INT_MEMBER("max", struct setting_spec, max, INT64_MIN, INT64_MAX),
@@ -316,6 +317,25 @@ static int lead_load_fields(struct loader *l, struct provider *p, const json_t *
 	return lead_group_one(l, p, NULL, only, r->groups);
 }
 
+static int lead_load_lacking(struct loader *l, struct provider *p, const json_t *v)
+{
+	static const struct loader_member members[] = {
+	    COND_MEMBER("when", struct lead_rules, lacks_when),
+	    NEEDED_TEXT_MEMBER("setting", struct lead_rules, lacks_setting)};
+	size_t mark = json_reader_enter(&l->in, "lacking"), i = 0;
+
+	l->roots = ROOTS_CONNECTION;
+	if (loader_members(l, v, MEMBERS(members), &p->lead) == -1)
+		return -1;
+	while (i < p->nsettings && strcmp(p->settings[i].key, p->lead.lacks_setting) != 0)
+		i++;
+	if (i == p->nsettings)
+		return json_reader_fail(
+		    &l->in, "%s is not among the settings", p->lead.lacks_setting);
+	json_reader_leave(&l->in, mark);
+	return 0;
+}
+
 static int load_lead(struct loader *l, struct provider *p, const json_t *v)
 {
 	static const struct loader_member members[] = {
@@ -325,7 +345,7 @@ static int load_lead(struct loader *l, struct provider *p, const json_t *v)
 	    EXPR_MEMBER("createdAt", struct lead_rules, created_at),
 	    EXPR_MEMBER("object", struct lead_rules, object), OTHER_MEMBER("for"),
 	    OTHER_MEMBER("name"), OTHER_MEMBER("value"), OTHER_MEMBER("groups"),
-	    OTHER_MEMBER("names")};
+	    OTHER_MEMBER("names"), OTHER_MEMBER("lacking")};
 	static const struct manifest_many names = {
 	    "names", READ_OBJECT, sizeof(struct lead_name), lead_name_one};
 	struct lead_rules *r = &p->lead;
@@ -338,7 +358,8 @@ static int load_lead(struct loader *l, struct provider *p, const json_t *v)
 	if (r->names == NULL || lead_load_fields(l, p, v) == -1)
 		return -1;
 	r->is_declared = true;
-	return 0;
+	v = json_object_get(v, "lacking");
+	return v == NULL ? 0 : lead_load_lacking(l, p, v);
 }
 
 static int manifest_lead(struct loader *l, struct provider *p, const json_t *json)

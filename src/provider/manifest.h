@@ -59,6 +59,7 @@ enum setting_type {
 const char *setting_type_name(enum setting_type type);
 struct setting_spec {
 	const char *key, *label, *help;
+	const char *example; /* shown where nothing is entered yet; NULL: none */
 	enum setting_type type;
 	bool is_needed;
 	int64_t min, max;
@@ -442,6 +443,8 @@ struct lead_rules {
 	struct lead_name *names;
 	size_t nnames;
 	struct expr *form_id, *ad_id, *campaign_id, *created_at;
+	struct cond *lacks_when; /* over settings: without lacks_setting nothing becomes a lead … */
+	const char *lacks_setting; /* … and connections say so; NULL: there is no such setting */
 };
 
 /* ---- connecting, step by step --------------------------------------------------------------- */

@@ -138,8 +138,8 @@ int webhook_accounts(const struct provider *p, struct arena *a, const struct web
 bool webhook_has_secret(const struct provider *p, const char *key);
 /* Checks signature, token and time window with the connection's secret, or one from before that is
  * still good: 1 verified, *reason then NULL or, while there are two, which it was; 0 not, *reason
- * then a short constant such as "bad signature", "stale timestamp", "missing signature header",
- * "wrong token". */
+ * then a short text such as "bad signature", "stale timestamp", "wrong token", "missing signature
+ * header X-Hub-Signature-256". */
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, const char **reason);
 
@@ -349,6 +349,9 @@ const json_t *value_list_inputs(const struct value_list *list); /* or NULL */
 void value_list_read(
     const struct value_list *list, struct arena *a, const json_t *output, json_t *into);
 
+/* The setting without which nothing that comes through the connection becomes a lead, by its key;
+ * NULL: it is there, or nothing of the kind is needed. */
+const char *provider_leads_lack(const struct provider *p, struct arena *a, const struct access *c);
 /* Reads provider's raw lead (a details answer or an inline payload) into the seed's normalized
  * form, by the manifest's lead rules:
  * {email,firstName,lastName,fullName,phoneNumber,company,rawFieldData{},customFields{},formId,

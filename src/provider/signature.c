@@ -147,6 +147,17 @@ static struct str header_entry_value(struct str list, char separator, const char
 	return (struct str){NULL, 0};
 }
 
+/* As people write header names: X-Webhook-Signature. */
+static const char *header_name_shown(struct arena *a, const char *name)
+{
+	char *shown = arena_strdup(a, name);
+
+	for (char *p = shown; *p != '\0'; p++)
+		if ((p == shown || p[-1] == '-') && *p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 'a' + 'A');
+	return shown;
+}
+
 static bool check_read_timestamp(struct signature_check *k)
 {
 	const struct signature *s = k->s;
@@ -158,7 +169,11 @@ static bool check_read_timestamp(struct signature_check *k)
 			   ? req_header(k->w->req, s->timestamp_header)
 			   : header_entry_value(k->header, s->separator, s->timestamp_key);
 	if (k->timestamp.n == 0)
-		return check_fail(k, "missing timestamp");
+		return check_fail(
+		    k, s->timestamp_header == NULL
+			   ? "missing timestamp"
+			   : arena_printf(k->scope->a, "missing timestamp header %s",
+				 header_name_shown(k->scope->a, s->timestamp_header)));
 	if (s->timestamp_unit == TIME_ISO) {
 		if (!clock_parse_iso(k->timestamp, &at_us))
 			return check_fail(k, "bad timestamp");
@@ -702,6 +717,21 @@ static bool signature_choose(const struct provider *p, struct scope *scope, cons
 	return false;
 }
 
+/* Of a request that no scheme is for: the header by which the first that applies would know it. */
+static const char *signature_missing(const struct provider *p, struct scope *scope)
+{
+	for (size_t i = 0; i < p->nsignatures; i++) {
+		const struct signature *s = &p->signatures[i];
+
+		if (s->header == NULL || (s->when != NULL && !cond_holds(s->when, scope)))
+			continue;
+		return arena_printf(scope->a, "missing %s header %s",
+		    s->kind == SIGNATURE_TOKEN ? "token" : "signature",
+		    header_name_shown(scope->a, signature_header_name(s, scope)));
+	}
+	return "missing signature header";
+}
+
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, const char **reason)
 {
@@ -709,9 +739,10 @@ int webhook_verify(const struct provider *p, struct arena *a, const struct webho
 	struct scope scope;
 
 	scope_of_webhook(&scope, a, w, c);
-	*reason = "missing signature header";
-	if (!signature_choose(p, &scope, w, &k))
+	if (!signature_choose(p, &scope, w, &k)) {
+		*reason = signature_missing(p, &scope);
 		return 0;
+	}
 	if (k.s->is_outdated && c->is_strict) {
 		*reason = "outdated signature: this sender has signed with a newer scheme before";
 		return 0;

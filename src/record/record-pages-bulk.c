@@ -333,7 +333,7 @@ static const char *ask_word(const struct record_browse *b, const char *name, con
 	if (strcmp(name, "copies") == 0)
 		return word_label(record_copies, value);
 	if (strcmp(name, "source") == 0)
-		return record_source_label(value);
+		return record_source_label(NULL, value);
 	return value;
 }
 

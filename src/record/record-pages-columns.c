@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/path.h"
+#include "connection/connection.h"
 #include "record/record-pages.h"
 #include "record/record-paths.h"
 
@@ -87,6 +88,7 @@ static size_t word_place(const char *const *words, const char *word)
 
 static const char *const whole_names[] = {
     "name", "fullName", "displayName", "title", "subject", "topic", "summary", "dealname", NULL};
+static const char *const person_names[] = {"fullName", "name", "displayName", NULL};
 static const char *const first_names[] = {"firstName", "givenName", NULL};
 static const char *const last_names[] = {"lastName", "familyName", "surname", NULL};
 static const char *const addresses[] = {"email", "emailAddress", "phone", "phoneNumber", NULL};
@@ -113,20 +115,27 @@ static const char *object_member_named(struct arena *a, const json_t *o, const c
 	return found == NULL ? NULL : record_cell_text(a, json_own(a, json_string(found)));
 }
 
-/* Shallow before deep: a contact goes by its own email before its company's name. */
-static const char *name_within_object(struct arena *a, const json_t *o, int depth)
+/* By one of whole, or by a first and a last name. */
+static const char *object_name(struct arena *a, const json_t *o, const char *const *whole)
 {
-	const char *title = object_member_named(a, o, whole_names), *last, *key;
-	json_t *v;
+	const char *title = object_member_named(a, o, whole), *last;
 
 	if (title != NULL)
 		return title;
 	title = object_member_named(a, o, first_names);
 	last = object_member_named(a, o, last_names);
-	if (title != NULL || last != NULL)
-		return title == NULL  ? last
-		       : last == NULL ? title
-				      : arena_printf(a, "%s %s", title, last);
+	return title == NULL || last == NULL ? (title == NULL ? last : title)
+					     : arena_printf(a, "%s %s", title, last);
+}
+
+/* Shallow before deep: a contact goes by its own email before its company's name. */
+static const char *name_within_object(struct arena *a, const json_t *o, int depth)
+{
+	const char *title = object_name(a, o, whole_names), *key;
+	json_t *v;
+
+	if (title != NULL)
+		return title;
 	title = object_member_named(a, o, addresses);
 	if (title != NULL || depth == TITLE_DEPTH)
 		return title;
@@ -149,6 +158,11 @@ static const char *text_within_object(struct arena *a, const json_t *o, int dept
 			text = text_within_object(a, v, depth + 1);
 	}
 	return text;
+}
+
+const char *record_person(struct arena *a, const json_t *record)
+{
+	return object_name(a, json_object_get(record, "data"), person_names);
 }
 
 static const char *record_title(struct arena *a, const json_t *record)
@@ -561,9 +575,14 @@ static void picker_show_fields(json_t *data, const json_t *columns, const struct
 	json_set_bool(data, "has_more_fields", has_more);
 }
 
-const char *record_source_label(const char *source)
+const char *record_source_label(const json_t *record, const char *source)
 {
-	return word_label(record_sources, source);
+	bool is_lead_by_hand = json_str(record, "leadId") != NULL &&
+			       str_is(str_from(json_str(record, "providerType")), PROVIDER_MANUAL);
+
+	return is_lead_by_hand && str_is(str_from(source), RECORD_SOURCE_IMPORT)
+		   ? LEAD_BY_HAND
+		   : word_label(record_sources, source);
 }
 
 int record_columns_show(const struct record_browse *b, json_t *data, json_t *rows, struct err *err)
@@ -581,7 +600,7 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 	if (fields_load(b, known, rows, err) == -1)
 		return -1;
 	json_array_each(rows, i, row) {
-		json_set_str(row, "sourceLabel", record_source_label(json_str(row, "source")));
+		json_set_str(row, "sourceLabel", record_source_label(row, json_str(row, "source")));
 		json_set_str(row, "title", record_name(l.a, row));
 	}
 	if (l.paths == NULL && b->view_columns != NULL) {

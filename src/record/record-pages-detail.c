@@ -63,13 +63,14 @@ static const json_t *activity_request(const json_t *timeline, const char *event_
 }
 
 /* "HubSpot EU changed 5 fields" */
-static void activity_tell_change(struct req *r, json_t *entry, const json_t *timeline)
+static void activity_tell_change(
+    struct req *r, const json_t *record, json_t *entry, const json_t *timeline)
 {
 	const json_t *request = activity_request(timeline, json_str(entry, "eventId"));
 	json_t *changes = json_object_get(entry, "changes");
 	size_t n = json_array_size(changes);
 	const char *who = request != NULL ? json_str(request, "connectionName")
-					  : record_source_label(json_str(entry, "source"));
+					  : record_source_label(record, json_str(entry, "source"));
 
 	add_change_texts(r->a, changes);
 	json_set_str(entry, "text",
@@ -290,7 +291,7 @@ static int detail_show_activity(struct req *r, json_t *data, json_t *history, js
 	}
 	history = history_by_request(r->a, history);
 	json_array_each(history, i, entry)
-		activity_tell_change(r, entry, timeline);
+		activity_tell_change(r, json_object_get(data, "record"), entry, timeline);
 	activity_link_past(r, history, record_address(r, json_object_get(data, "record")), at);
 	list = activity_merge(r, history, timeline);
 	json_set_bool(data, "has_deliveries", json_array_size(list) > json_array_size(history));
@@ -331,8 +332,10 @@ static int detail_load(
  * or how it came where nobody sent it. */
 static int detail_tell_sender(struct req *r, json_t *record, struct err *err)
 {
+	const char *source = json_str(record, "source"), *name,
+		   *label = record_source_label(record, source);
+	bool is_manual = str_is(str_from(json_str(record, "providerType")), PROVIDER_MANUAL);
 	json_t *rows = json_own(r->a, json_array());
-	const char *name;
 
 	json_array_append(rows, record);
 	provider_label_rows(r->app, rows);
@@ -340,14 +343,15 @@ static int detail_tell_sender(struct req *r, json_t *record, struct err *err)
 		return -1;
 	name = json_str(record, "connectionName");
 	connection_tell_kind(record);
-	json_set_str(record, "sender", name != NULL ? name : json_str(record, "providerName"));
+	if (name == NULL && !is_manual)
+		name = json_str(record, "providerName");
+	json_set_str(record, "sender", name);
+	json_set_str(record, "idLabel",
+	    is_manual ? "ID" : arena_printf(r->a, "ID in %s", json_str(record, "providerName")));
 	json_set_str(record, "origin",
-	    str_is(str_from(json_str(record, "source")), RECORD_SOURCE_WEBHOOK)
-		? json_str(record, "sender")
-	    : str_is(str_from(json_str(record, "providerType")), "manual")
-		? record_source_label(json_str(record, "source"))
-		: arena_printf(r->a, "%s, %s", json_str(record, "providerName"),
-		      record_source_label(json_str(record, "source"))));
+	    str_is(str_from(source), RECORD_SOURCE_WEBHOOK) ? name
+	    : is_manual                                     ? label
+			: arena_printf(r->a, "%s, %s", json_str(record, "providerName"), label));
 	return 0;
 }
 
@@ -381,7 +385,6 @@ int record_page_detail(struct req *r)
 	title = record_name(r->a, record);
 	if (detail_tell_sender(r, record, &err) == -1)
 		return res_error(r, &err);
-	json_set_str(record, "sourceLabel", record_source_label(json_str(record, "source")));
 	json_set_bool(
 	    record, "has_own_id", !record_id_is_hash(str_from(json_str(record, "externalId"))));
 	json_set_str(data, "heading", title);

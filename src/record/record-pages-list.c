@@ -639,6 +639,11 @@ static void list_show_clear(const struct record_browse *b, json_t *data)
 		(json_int_t)filter_pairs(b->r->a, &list_of_received, &b->received).n);
 }
 
+/* As record_sources, whose leads came by hand as well. */
+static const struct word sources_of_leads[] = {{RECORD_SOURCE_WEBHOOK, "Webhook"},
+    {RECORD_SOURCE_POLL, "Poll"}, {RECORD_SOURCE_IMPORT, "By hand, file or API"},
+    {RECORD_SOURCE_FLOW_STEP, "Flow step"}, {NULL, NULL}};
+
 int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
 {
 	struct record_browse saved = *b;
@@ -648,7 +653,8 @@ int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
 	json_set_strn(data, "search", b->f.search);
 	json_set_strn(data, "resource_type", b->f.resource_type);
 	json_set(data, "providers", provider_choices(b->r, "providerType", NULL));
-	json_set(data, "sources", chrome_choices(b->r, "source", record_sources));
+	json_set(data, "sources",
+	    chrome_choices(b->r, "source", b->is_type_fixed ? sources_of_leads : record_sources));
 	json_set_bool(data, "can_write", (b->r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
 	saved.is_type_fixed = false;
 	browse_keep_extra(&saved);
@@ -787,7 +793,7 @@ int record_rows_tell_source(struct req *r, json_t *rows, struct err *err)
 		if (name == NULL)
 			name = json_str(row, "providerName");
 		if (!str_is(str_from(json_str(row, "source")), RECORD_SOURCE_WEBHOOK))
-			name = str_is(str_from(json_str(row, "providerType")), "manual")
+			name = str_is(str_from(json_str(row, "providerType")), PROVIDER_MANUAL)
 				   ? label
 				   : arena_printf(r->a, "%s, %s", name, label);
 		json_set_str(row, "sourceText", name);

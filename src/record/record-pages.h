@@ -71,6 +71,8 @@ json_t *record_browse_filter_json(const struct record_browse *b);
 /* What a person would call this record: its name, what it says, its id, its first value; never a
  * hash. Arena-owned or the record's. */
 const char *record_name(struct arena *a, const json_t *record);
+/* The name of the person that it is of, where its payload has one at hand; NULL: it has none. */
+const char *record_person(struct arena *a, const json_t *record);
 /* What an import made of a row that has no id of its own: "row-" or "key-" and a hash. */
 bool record_id_is_hash(struct str id);
 /* A payload's value as a cell's text, cut; NULL when there is none. */
@@ -79,8 +81,9 @@ const char *record_cell_text(struct arena *a, const json_t *value);
  * "cells" (value, class, whole) to each of rows, which are records. */
 int record_columns_show(const struct record_browse *b, json_t *data, json_t *rows, struct err *err);
 /* How a record's source is called on pages, in every object that has one: "sourceLabel". What is
- * imported came in a file or by the API, single leads too: records do not say which. */
-const char *record_source_label(const char *source);
+ * imported came in a file or by the API; of a lead that nobody sent it is LEAD_BY_HAND. The record
+ * NULL: of any. */
+const char *record_source_label(const json_t *record, const char *source);
 /* Adds "sourceText" to rows, after record_columns_show: who sent a record, by the connection's
  * name; where nobody did, how it came. */
 int record_rows_tell_source(struct req *r, json_t *rows, struct err *err);

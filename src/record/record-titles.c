@@ -34,6 +34,7 @@ int record_titles(struct app *app, struct arena *a, const struct uuid *account_i
 			return -1;
 		}
 		json_set_str(o, "title", record_name(a, record));
+		json_set_str(o, "person", record_person(a, record));
 		json_set_str(o, "resourceType", json_str(record, "resourceType"));
 		json_set_str(o, "href",
 		    uuid_is_nil(row.lead_id)

@@ -6,8 +6,9 @@
 
 struct app;
 
-/* {id: {"title", "resourceType", "href"}} of an account's records; href is the page of the lead
- * that a record mirrors, else its own. Those that are gone are left out. Arena-owned. */
+/* {id: {"title", "person", "resourceType", "href"}} of an account's records; href is the page of
+ * the lead that a record mirrors, else its own; person: record_person. Those that are gone are left
+ * out. Arena-owned. */
 int record_titles(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *ids, size_t n, json_t **out, struct err *err);
 #endif

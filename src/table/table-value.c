@@ -107,7 +107,7 @@ json_t *table_value_as(struct arena *a, enum table_type type, json_t *v)
 }
 
 const char *const table_type_nouns[] = {
-    "a text", "a number", "true or false", "a date (ISO 8601)", "JSON"};
+    "a text", "a number such as 1200.50", "true or false", "a date such as 2026-04-15", "JSON"};
 
 int table_value_take(struct arena *a, const struct table_column *c, const json_t *v,
     bool is_lenient, json_t **out, struct err *err)

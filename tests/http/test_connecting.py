@@ -3,6 +3,7 @@
 pages, their reserved addresses and generated tokens; the catalogue."""
 import hashlib
 import hmac
+import html
 import json
 import re
 import uuid
@@ -105,6 +106,7 @@ def _():
     check_page(page)
     for part in ("Open Meta for Developers", "Copy the app secret here", "https://developers.facebook.com/apps/"):
         has(page.text, part)
+    has(page.text, "It works from the moment this page is saved")
     address = re.search(r'<code class="copy">([^<]+/webhook/meta_lead_ads/([0-9a-f-]{36}))</code>', page.text)
     token = re.search(r'name="credentials.verifyToken"[^>]* value="([^"]{30,})"', page.text).group(1)
     reserved = re.search(r'name="reserved" value="([^"]+)"', page.text).group(1)
@@ -163,6 +165,101 @@ def _():
         true(id_ not in made.header("Location"), made.header("Location"))
         if who is b:
             here().api("DELETE", "/connections/" + made.header("Location").split("/")[3])
+
+
+@test("lead fields are read with a colon, an equals sign or as JSON; a line without a path is refused by name")
+def _():
+    b = signed_in()
+    page = html.unescape(b.get("/admin/connect/custom_webhook").text)
+    has(page, 'placeholder="email: data.mail\nfullName: data.name')
+    has(page, "Of {\"data\": {\"mail\": \"ann@example.com\"}} the line email: data.mail takes ann@example.com")
+    for line, wanted in (("email=email", {"email": "email"}), ("email: a.b\r\n firstName = c", {"email": "a.b", "firstName": "c"}),
+                         ('{"email": "a"}', {"email": "a"})):
+        b.get("/admin/connect/custom_webhook")
+        made = b.post("/admin/connect/custom_webhook", {"credentials.webhookSecret": SECRET, "settings.leadFields": line})
+        equal(made.status, 303, line)
+        c = here().api("GET", "/connections/" + made.header("Location").split("/")[3]).json()
+        equal(c["settings"]["leadFields"], wanted, line)
+        edit = "/admin/connections/%s/edit" % c["id"]
+        b.get(edit)
+        check_page(b.post(edit, {"name": c["name"], "settings.leadFields": "email"}), 422)
+        here().api("DELETE", "/connections/" + c["id"])
+    for line in ("email", "fullName: name\nemail", "email:", "email ="):
+        b.get("/admin/connect/custom_webhook")
+        wrong = b.post("/admin/connect/custom_webhook", {"credentials.webhookSecret": SECRET, "settings.leadFields": line})
+        check_page(wrong, 422)
+        for part in ("Check 1 field: Lead fields and their paths", 'id="settings.leadFields-wrong"',
+                     "Lead fields and their paths: email has no path: say where it stands in the body, such as data.email."):
+            has(wrong.text, part, line)
+    b.get("/admin/connect/custom_crm")
+    wrong = b.post("/admin/connect/custom_crm", {"settings.url": "https://crm.example.com/x", "settings.auth.type": "none",
+                                                 "settings.headers": "X-Team"})
+    check_page(wrong, 422)
+    has(wrong.text, "Further headers: X-Team has no value.")
+
+
+@test("calls without lead fields are said to be kept as records, where one looks for their leads")
+def _():
+    t = Tenant()
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    c = t.connect("custom_webhook", {"webhookSecret": SECRET}, {}, name="Forms of Kiel")
+    at = "/admin/connections/" + c["id"]
+    words = "The calls of Forms of Kiel are kept as records and make no leads, since no lead fields are set for it."
+    fix = '<a href="%s/edit#settings.leadFields">Set the lead fields</a>' % at
+    true("no lead fields" not in b.get("/admin/leads").text, "nothing came yet")
+    event = post(c["webhookUrl"], {"id": 1, "mail": "ann@example.com"}).json()["eventId"]
+    wait_until(lambda: t.account.api("GET", "/connections/" + c["id"]).json()["lastUsedAt"], what="the note")
+    for path in (at, at + "/waiting", "/admin/events/" + event):
+        page = b.get(path)
+        check_page(page)
+        has(page.text, words, path)
+        has(page.text, fix, path)
+    has(page.text, "“Process again” makes a lead of this call")
+    page = b.get("/admin/leads")
+    check_page(page)
+    has(page.text, "<b>Forms of Kiel</b> was called, but its calls are kept as")
+    has(page.text, at + "/edit#settings.leadFields")
+    true("connected and waiting" not in page.text, "it was called")
+    has(b.get(at + "/edit").text.split("<main")[1].split("<details")[0], 'id="settings.leadFields"', "in no fold")
+    # whose records are of another type by choice, and whose fields are set, is told nothing
+    for settings in ({"resourceType": "order"}, {"resourceType": None, "leadFields": {"email": "mail"}}):
+        equal(t.account.api("PATCH", "/connections/" + c["id"], {"settings": settings}).status, 200)
+        for path in (at, at + "/waiting", "/admin/events/" + event, "/admin/leads"):
+            true("no lead fields" not in b.get(path).text, (settings, path))
+    equal(t.account.api("POST", "/events/%s/replay" % event, {}).status, 200, "as its page promised")
+    wait_until(lambda: [lead["email"] for lead in t.leads()] == ["ann@example.com"], what="the lead of the first call")
+    made = post(c["webhookUrl"], {"id": 2, "mail": "bob@example.com"}).json()["eventId"]
+    true("make no leads" not in b.get("/admin/events/" + made).text, "this is a lead")
+
+
+@test("the page that waits for a first call tells of the last that was refused, and which header was missing")
+def _():
+    t = Tenant()
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    c = t.connect("custom_webhook", {"webhookSecret": SECRET}, {}, name="Refusing")
+    at = "/admin/connections/%s/waiting" % c["id"]
+    path = c["webhookUrl"].replace(here().url, "")
+    true("was refused" not in b.get(at).text, "nothing came")
+    answer = here().post(path, b"{}", headers={"Content-Type": "application/json"})
+    equal((answer.status, answer.json()["detail"]),
+          (401, "The request could not be verified: missing signature header X-Webhook-Signature"))
+    has(b.get(at).text, "missing signature header X-Webhook-Signature")
+    equal(post(c["webhookUrl"], {"id": 3}, secret="wrong").status, 401)
+    page = b.get(at)
+    check_page(page)
+    seen = re.search(r'The last call was refused .*?: bad signature\. <a href="(/admin/events/[0-9a-f-]+)">See the call</a>', page.text)
+    has(b.get(seen.group(1)).text, "Reason: bad signature")
+    has(b.get("/admin/connections/" + c["id"]).text, "bad signature")
+    equal(post(c["webhookUrl"], {"id": 3}).status, 200)
+    wait_until(lambda: "works" in b.get(at).text, what="the first call")
+    true("was refused" not in b.get(at).text, "that is over")
+    for settings, missing in (({"signatureScheme": "token"}, "missing token header X-Webhook-Token"),
+                              ({"signatureHeader": "x-shop-signature"}, "missing signature header X-Shop-Signature")):
+        equal(t.account.api("PATCH", "/connections/" + c["id"], {"settings": settings}).status, 200)
+        has(here().post(path, b"{}", headers={"Content-Type": "application/json"}).json()["detail"], missing)
+        equal(t.account.api("PATCH", "/connections/" + c["id"], {"settings": {"signatureScheme": None}}).status, 200)
 
 
 @test("presets of the custom webhook take what their senders really sign")

@@ -460,6 +460,97 @@ def draft(b, resource_type, text, **fields):
     return answer.header("Location") if answer.status == 303 else answer
 
 
+def run_draft(b, at, **fields):
+    """Runs a preview as it is shown, but for what is given: the address of its result."""
+    page = b.get(at).text
+    key = re.search(r'name="key" value="(\d+)"[^>]*checked', page)
+    form = {"key": key.group(1)} if key else {}
+    form.update((n, html.unescape(v)) for n, v in re.findall(r'name="(to_\d+)" value="([^"]*)"', page))
+    form.update(re.findall(r'name="(type_\d+)".*?value="(\w+)" selected', page))
+    result = b.post(at, {**form, **fields, "action": "run"}).header("Location")
+    wait_until(lambda: 'class="chip chip-queued' not in b.get(result).text
+               and 'class="chip chip-running' not in b.last.text, 30, "the result")
+    return result
+
+
+@test("pages: a second file of the same columns has the key and the types of the first, so it makes no doubles")
+def _():
+    b, provider = browser(), "p" + uuid.uuid4().hex[:8]
+    head = "Customer ID,Name,Email,Since\n"
+    at = draft(b, "contact", head + "C-1,Ann,ann@example.com,2026-01-02\nC-2,Bob,,2026-01-03\n", providerType=provider)
+    has(b.get(at).text, "whose <b>Customer ID</b> is known")
+    true("last import of these columns" not in b.last.text, "nothing came before")
+    first = run_draft(b, at)
+    second = head + "C-1,Anna,ann@new.example,2026-01-02\nC-2,Bob,bob@example.com,soon\n"
+    at = draft(b, "contact", second, providerType=provider)
+    page = b.get(at).text
+    has(page, "whose <b>Customer ID</b> is known")
+    has(page, 'Key, fields and types are those of the <a href="%s">last import of these columns</a>' % first)
+    has(page, "Types are those of the last import")
+    has(page, '"soon" is not a date (column Since): write 2026-04-15')
+    other = b.post(at, {"key": "2", "action": "check"}).text
+    has(re.sub(r"<[^>]*>", "", other), "The last import of these columns had the key Customer ID. With another")
+    result = run_draft(b, at, type_3="text")
+    o = account().api("GET", "/imports/" + result.rsplit("/", 1)[1]).json()
+    equal(counts(o), (2, 0, 2, 0, 0))
+    # people are known by their email, though one has none: it is skipped, and comes when it has one
+    provider += "y"
+    at = draft(b, "contact", "Name,Email\nAnn,ann@example.com\nBob,\nCy,cy@example.com\n", providerType=provider)
+    page = re.sub(r"<[^>]*>", "", b.get(at).text)
+    has(page, "A row whose Email is known changes that record")
+    has(page, "1 row has no Email and would be skipped. Fill it in, or choose “No column identifies a row” below")
+    has(page, "Skipped: the key is empty (column Email)")
+    run_draft(b, at)
+    at = draft(b, "contact", "Name,Email\nAnn,ann@example.com\nBob,bob@example.com\nCyril,cy@example.com\n", providerType=provider)
+    o = account().api("GET", "/imports/" + run_draft(b, at).rsplit("/", 1)[1]).json()
+    equal(counts(o), (3, 1, 1, 1, 0))
+    provider = provider[:-1]
+    # other columns, another provider: no precedent
+    for text, where in ((second.replace("Since", "From"), provider), (second, provider + "x")):
+        has(b.get(draft(b, "contact", text, providerType=where)).text, "whose <b>Email</b> is known")
+
+
+@test("pages: the order of several key columns stays that of the last import, and so does having none")
+def _():
+    b, t = browser(), kind()
+    rows = "a,b,c\n1,2,x\n3,4,y\n"
+    equal(send(rows, t, "&keyColumns=b,a").json()["created"], 2)
+    at = draft(b, t, rows.replace("x", "z"))
+    has(b.get(at).text, "whose <b>b, a</b> is known")
+    has(b.last.text, "The ticked columns identify a row together")
+    o = account().api("GET", "/imports/" + run_draft(b, at, key_0="true", key_1="true").rsplit("/", 1)[1]).json()
+    equal(counts(o), (2, 0, 1, 1, 0))
+    t = kind()
+    send("Email,n\na@example.com,1\n,2\n", t)
+    page = re.sub(r"<[^>]*>", "", b.get(draft(b, t, "Email,n\na@example.com,1\nb@example.com,2\n")).text)
+    has(page, "The last import of these columns had none, and with a key each of its rows makes a new record, this once")
+    has(page, "New records: 1. Rows of records that are here, which change what differs: 1.")
+
+
+@test("pages: a file of which nothing can be taken says so before, and is no success after")
+def _():
+    b, t = browser(), kind()
+    at = draft(b, t, "external_id,due\n1,15.04.2026\n2,yes\n")
+    b.get(at)
+    page = html.unescape(b.post(at, {"to_0": "external_id", "type_0": "text", "to_1": "due", "type_1": "date",
+                                     "action": "check"}).text)
+    has(page, 'Every row would be skipped, so nothing would be imported. The first, because "15.04.2026" is not a date '
+              '(column due): write 2026-04-15.')
+    result = run_draft(b, at, type_1="date")
+    page = b.get(result).text
+    has(page, "Nothing was imported: all 2 rows were skipped.")
+    true("chip-completed" not in page, "nothing is complete")
+    has(b.get("/admin/imports").text, "Nothing imported")
+    # and it is no precedent
+    true("last import of these" not in b.get(draft(b, t, "external_id,due\n1,15.04.2026\n")).text, "its types are tried again")
+    for type_, text, words in (("number", "1.200,50", "is not a number (column due): write 1200.50"),
+                               ("boolean", "perhaps", "is not yes or no (column due): write yes or no")):
+        at = draft(b, t, 'external_id,due\n1,1\n2,"%s"\n' % text)
+        b.get(at)
+        has(html.unescape(b.post(at, {"to_1": "due", "type_1": type_, "action": "check"}).text), words)
+        true("Every row would be" not in b.last.text, "the first can be taken")
+
+
 @test("pages: types are guessed from the cells, but for what only looks like numbers")
 def _():
     b, t = browser(), kind()

@@ -2,14 +2,17 @@
 """Lead Sync from end to end: each source through all stages, with their times; people who answer twice; what is corrected,
 deleted, entered by hand; what a source has that nobody told of."""
 import json
+import re
 import threading
 import time
 import uuid
 
 from crm import Crm
 from harness import Browser, equal, has, here, problem, run, test, true, wait_until, wait_until_none
+from markup import check_page
 from played import Played, api
 from source import ad_source, answer_form
+from tenant import CustomWebhook, Tenant
 
 PAGE = "153125381133"
 
@@ -257,23 +260,82 @@ def _():
         problem(account.api("DELETE", "/leads/" + id_), 404)
 
 
+@test("what nobody sent came by hand or API, in one word wherever its source stands")
+def _():
+    account = here().new_account("Words")
+    browser = Browser(here())
+    browser.sign_in(account.email, account.password)
+    lead = ready(account, enter(account, fullName="Ida Hand", email="ida@example.com"))
+    for path in ("/admin/leads", "/admin/dashboard", "/admin/leads/" + lead["id"], "/admin/records/" + lead["recordId"],
+                 "/admin/records?resourceType=lead"):
+        page = browser.get(path)
+        check_page(page)
+        has(page.text, "By hand or API", path)
+        for word in ("Manual", "File or API", "by a tool"):
+            shown = re.sub(r"<select.*?</select>", "", page.text, flags=re.S)
+            true(word not in shown, (path, word))
+
+
+@test("a lead is called by its person on every page, also where only its record knows the name")
+def _():
+    t = Tenant()
+    browser = Browser(here())
+    browser.sign_in(t.account.email, t.account.password)
+    to, _ = t.crm("Desk")
+    hook = CustomWebhook(t, leadFields={"email": "contact.mail"})
+    said = hook({"id": "L-3", "name": "Grace Three", "contact": {"mail": "grace@example.com"}})
+    lead = wait_until(lambda: t.leads(), what="the lead")[0]
+    t.wait_lead("L-3")
+    delivery = t.get("/crm/deliveries?leadId=" + lead["id"])["data"][0]
+    where = "/admin/leads/" + lead["id"]
+    page = browser.get(where)
+    check_page(page)
+    has(page.text, "<h1>Grace Three</h1>")
+    has(page.text, "<title>Grace Three")
+    link = '<a href="%s">Grace Three</a>' % where
+    for path in ("/admin/leads", "/admin/dashboard", "/admin/deliveries", "/admin/deliveries/" + delivery["id"], where + "/edit",
+                 "/admin/events/" + said["eventId"], "/admin/events"):
+        page = browser.get(path)
+        check_page(page)
+        has(page.text, link, path)
+        true("L-3</a>" not in page.text, path)
+    has(browser.get("/admin/connections/%s/activity" % to).text, "Grace Three")
+    has(browser.get("/admin/connections/%s/mapping" % to).text, "Grace Three")
+    # without a name anywhere: the email, then the id at the source
+    hook({"id": "L-4", "contact": {"mail": "four@example.com"}})
+    hook({"id": "L-5"})
+    wait_until(lambda: len(t.leads()) == 3, what="the others")
+    page = browser.get("/admin/leads").text
+    has(page, ">four@example.com</a>")
+    has(page, ">L-5</a>")
+
+
 @test("leads are entered, edited and deleted by the pages, and the rule of duplicates is set")
 def _():
     account = here().new_account("Pages")
     browser = Browser(here())
     browser.sign_in(account.email, account.password)
     browser.get("/admin/leads/new")
-    equal(browser.post("/admin/leads/new", {}).status, 422)
+    empty = browser.post("/admin/leads/new", {"company": " "})
+    check_page(empty, 422)
+    has(empty.text, "Nothing was saved. Enter a name, an email or a phone number: one of them is enough.")
+    true(re.search(r'<input id="fullName"[^>]* autofocus', empty.text), "the first field is at hand")
+    wrong = browser.post("/admin/leads/new", {"fullName": "Ann Lee", "email": "nobody"})
+    check_page(wrong, 422)
+    has(wrong.text, "Email is not an email address.")
+    has(wrong.text, 'value="nobody"')
     made = browser.post("/admin/leads/new", {"fullName": "Ann Lee", "email": "ann@example.com"})
     equal(made.status, 303, made)
     where = made.header("Location")
     ready(account, where.rsplit("/", 1)[1])
     page = browser.get(where)
-    for words in ("Ann Lee", "Entered by hand", "Normalized", "Stored", "Delete this lead"):
+    for words in ("Ann Lee", "Entered by hand or API", "Normalized", "Stored", "Delete this lead"):
         has(page.text, words)
     browser.get(where + "/edit")
     wrong = browser.post(where + "/edit", {"fullName": "Ann Lee", "email": "nobody"})
     equal(wrong.status, 422, wrong)
+    has(wrong.text, "Email is not an email address.")
+    has(wrong.text, '<a href="%s">Ann Lee</a>' % where, "the crumb says whose")
     browser.get(where + "/edit")
     equal(browser.post(where + "/edit", {"fullName": "Ann Bell", "firstName": "Ann", "lastName": "Lee",
                                          "email": "ann@example.com"}).status, 303)

@@ -261,6 +261,14 @@ def _():
     sent = activity(b, crm, "?kind=sent")
     true(len(sent) == 1 and sent[0].startswith("Part One"), sent)
     true(all("connection" in x for x in activity(b, crm, "?kind=changed")), "changes alone")
+    # the way to all of them stands there only where there are more than are shown
+    listed = "/admin/connections/%s/activity?kind=received" % meta.id
+    while len(activity(b, meta.id, "?kind=received")) < 50:
+        meta.post(b"{}", headers={"X-Hub-Signature-256": "sha256=0"})
+    true("These are the newest" not in b.get(listed).text, "all fifty are shown")
+    meta.post(b"{}", headers={"X-Hub-Signature-256": "sha256=0"})
+    has(b.get(listed).text, "These are the newest 50. All of them:")
+    equal(len(activity(b, meta.id, "?kind=received")), 50)
 
     v = Browser(here())
     email = unique("viewer") + "@example.com"

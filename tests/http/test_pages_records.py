@@ -217,7 +217,7 @@ def _():
     true(shown.index("changed 1 field") < shown.index("created it"), "newest first")
     has(page(b, "/admin/records?resourceType=memo"), "<td>File or API</td>")
     lead = made.api("POST", "/leads", {"fullName": "Entered"}).json()
-    has(page(b, "/admin/records/" + lead["recordId"]), "<dd>File or API</dd>")
+    has(page(b, "/admin/records/" + lead["recordId"]), "<dd>By hand or API</dd>")
 
 
 @test("what one request changed is one entry, however many parts it had; the one that made the record tells only that")

@@ -102,7 +102,12 @@ static const struct {
 	"settings.externalIdPath"},
     {__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'leadFields':{'email':'a.b','x':'c'}}",
 	NULL},
-    {__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'leadFields':{'email':''}}", NULL},
+    {__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'leadFields':{'email':''}}",
+	"settings.leadFields.email"},
+    {__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'leadFields':{'email':null}}",
+	"settings.leadFields.email"},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','headers':{'X-A':null}}",
+	"settings.headers.X-A"},
     {__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'resourceType':'a b'}",
 	"settings.resourceType"},
 };

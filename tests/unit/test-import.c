@@ -203,9 +203,9 @@ static void bad_rows(void)
 	    {__LINE__, STR("external_id,b\n ,2\n1,2\n"), NULL, NULL,
 		"[\"2: the key is empty (column external_id)\",{\"b\":\"2\"}]"},
 	    {__LINE__, STR("a,b,c\n,,1\nx,,2\n"), NULL, "[\"a\",\"b\"]",
-		"[\"2: the key columns are empty\",{\"a\":\"x\",\"c\":\"2\"}]"},
+		"[\"2: the key is empty (columns a, b)\",{\"a\":\"x\",\"c\":\"2\"}]"},
 	    {__LINE__, STR("n\n1\nx\n"), "{\"n\":{\"type\":\"number\"}}", NULL,
-		"[{\"n\":1},\"3: \\\"x\\\" is not a number (column n)\"]"},
+		"[{\"n\":1},\"3: \\\"x\\\" is not a number (column n): write 1200.50\"]"},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
