@@ -224,7 +224,7 @@ def _():
     true(answers[0] in (200, 503), answers)
     m.send(last)                # as its sender would
     t.wait_idle()
-    true(all(once(i) for i in [*ids, last]))
+    true(all(once(i) for i in [*ids, last]), "each once")
     equal(t.rows("events", "status = 'processed'"), len(ids) + 1)
 
 
