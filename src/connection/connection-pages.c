@@ -176,34 +176,6 @@ static bool may_write_connections(const struct req *r)
 	return (r->actor.permissions & PERMIT(CONNECTIONS_WRITE)) != 0;
 }
 
-void connection_tell_error(struct arena *a, json_t *o, const char *who, const char *error)
-{
-	static const char http[] = "HTTP ";
-	int64_t status = 0;
-	struct str digits;
-	const char *what;
-
-	if (error != NULL && strncmp(error, http, sizeof(http) - 1) == 0) {
-		digits = (struct str){error + sizeof(http) - 1, 3};
-		if (strlen(error) < sizeof(http) + 2 || !str_to_i64(digits, 100, 599, &status))
-			status = 0;
-	}
-	what = status == 401                    ? "refused the credentials"
-	       : status == 403                  ? "does not permit what was asked for"
-	       : status == 404 || status == 410 ? "did not find what was asked for"
-	       : status == 409                  ? "says that this is there already"
-	       : status == 429                  ? "asked to be called less often"
-	       : status >= 500                  ? "had an error"
-	       : status >= 400                  ? "did not take the request"
-	       : status >= 300                  ? "has moved to another address"
-						: NULL;
-	json_set_bool(o, "has_answer", what != NULL);
-	json_set_str(o, "error_words",
-	    what == NULL ? error
-			 : arena_printf(a, "%s %s (%lld).", who != NULL ? who : "The other side",
-			       what, (long long)status));
-}
-
 /* It delivers, by itself or when it is asked. */
 static bool provider_is_source(const struct provider *p)
 {
@@ -236,7 +208,10 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 
 	card_tell_provider(r->a, c, o);
 	json_set_str(o, "lastError", error);
-	connection_tell_error(r->a, o, "It", error);
+	if (json_bool(o, "is_destination"))
+		connection_tell_push_error(r->a, o, "It", error);
+	else
+		connection_tell_error(r->a, o, "It", error);
 	json_set_bool(o, "is_active", strcmp(c->status, CONNECTION_ACTIVE) == 0);
 	json_set_time(o, "receivedAt", c->received_us);
 	json_set_time(o, "handshakeAt", c->handshake_us);

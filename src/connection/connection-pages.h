@@ -40,9 +40,11 @@ int connection_label_rows(struct req *r, json_t *rows, struct err *err);
 /* Adds "kindName", the provider's name, to what has both names; NULL where they say the same. */
 void connection_tell_kind(json_t *row);
 /* What a failed call to who (a connection's name, "It" where that stands there already, or NULL)
- * came to: adds "error_words", a sentence, and "has_answer" where the error is what the other side
- * answered, which pages show a click away. */
+ * came to: adds "error_words" (what happened, what the other side said of it, what to do) and
+ * "has_answer" where the error is what it answered, which pages show whole a click away. Of the
+ * push of a lead it says where its values come from. */
 void connection_tell_error(struct arena *a, json_t *o, const char *who, const char *error);
+void connection_tell_push_error(struct arena *a, json_t *o, const char *who, const char *error);
 /* The head of its pages, connection/head.html, with the parts that it has as tabs. current:
  * "overview", "activity", "mapping", "subscriptions", "settings". */
 void connection_show_head(

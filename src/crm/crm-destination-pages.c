@@ -47,7 +47,7 @@ static void destination_show(struct req *r, json_t *o)
 	json_set_bool(o, "has_speed", json_is_integer(json_object_get(o, "medianUs")));
 	json_set_bool(
 	    o, "error_is_new", json_time(o, "lastErrorAt") > json_time(o, "lastDeliveredAt"));
-	connection_tell_error(r->a, o, "It", json_str(o, "lastError"));
+	connection_tell_push_error(r->a, o, "It", json_str(o, "lastError"));
 }
 
 static bool destinations_have(const json_t *list, const char *id)

@@ -19,7 +19,7 @@ void crm_tell_error(struct arena *a, json_t *delivery)
 
 	if (name != NULL && strcmp(name, DESTINATION_REMOVED) == 0)
 		name = NULL;
-	connection_tell_error(a, delivery, name, error);
+	connection_tell_push_error(a, delivery, name, error);
 	if (error != NULL && str_is(str_from(json_str(delivery, "status")), DELIVERY_PENDING))
 		json_set_str(delivery, "error_words",
 		    arena_printf(a, "Last time: %s", json_str(delivery, "error_words")));

@@ -60,7 +60,7 @@ static void timeline_add_attempt(struct req *r, json_t *timeline, const json_t *
 				(long long)json_int(attempt, "attempt"), name),
 	    error == NULL ? DELIVERY_SUCCESS : DELIVERY_FAILED);
 	json_set_str(o, "detail", error);
-	connection_tell_error(r->a, o, json_str(attempt, "name"), error);
+	connection_tell_push_error(r->a, o, json_str(attempt, "name"), error);
 	json_set_str(o, "request", json_str(attempt, "request"));
 	json_set_str(o, "answer", json_str(attempt, "answer"));
 	json_set_str(o, "lacking", crm_lacking_text(r->a, attempt));

@@ -137,7 +137,7 @@ static void attempt_show(struct req *r, json_t *attempt)
 	const int64_t status = json_int(attempt, "status");
 	const char *error = json_str(attempt, "error");
 
-	connection_tell_error(r->a, attempt, json_str(attempt, "name"), error);
+	connection_tell_push_error(r->a, attempt, json_str(attempt, "name"), error);
 	json_set_bool(attempt, "is_good", error == NULL);
 	json_set_str(attempt, "http",
 	    status > 0 ? arena_printf(r->a, "HTTP %lld", (long long)status) : NULL);

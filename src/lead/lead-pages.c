@@ -145,7 +145,7 @@ static json_t *delivery_chip_of(struct arena *a, const json_t *destinations)
 		json_set_str(chip, "who", json_str(sum.waiter, "name"));
 	if (sum.failed > 0) {
 		json_set_str(chip, "who", json_str(sum.culprit, "name"));
-		connection_tell_error(
+		connection_tell_push_error(
 		    a, chip, json_str(sum.culprit, "name"), json_str(sum.culprit, "lastError"));
 		json_set_str(chip, "why", json_str(chip, "error_words"));
 		/* a time that has passed is no promise: it waits for its turn */
