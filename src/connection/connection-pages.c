@@ -212,37 +212,9 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 		connection_tell_push_error(r->a, o, "It", error);
 	else
 		connection_tell_error(r->a, o, "It", error);
-	json_set_bool(o, "is_active", strcmp(c->status, CONNECTION_ACTIVE) == 0);
 	json_set_time(o, "receivedAt", c->received_us);
 	json_set_time(o, "handshakeAt", c->handshake_us);
 	return o;
-}
-
-/* What holds their calls up, if anything does: "held" and "held_label". Arrays are small: a page's
- * connections, and an account's breakers. */
-static int cards_tell_breakers(struct req *r, json_t *cards, struct err *err)
-{
-	struct breaker *v;
-	json_t *card;
-	size_t n, i;
-
-	if (breaker_list_of(r->app->db, r->a, &r->actor.account_id, &v, &n, err) == -1)
-		return -1;
-	json_array_each(cards, i, card) {
-		const char *held = NULL;
-		struct uuid id;
-
-		uuid_parse(str_from(json_str(card, "id")), &id);
-		for (size_t k = 0; k < n && held == NULL; k++)
-			if (uuid_eq(v[k].target_id, id))
-				held = breaker_is_paused(&v[k], JOB_LIVE) ? "paused"
-				       : v[k].opened_us != 0              ? "open"
-									  : NULL;
-		json_set_str(card, "held", held);
-		json_set_str(
-		    card, "held_label", held == NULL ? NULL : word_label(queue_states, held));
-	}
-	return 0;
 }
 
 /* Those that fail or rest come first, in their order. */
@@ -253,8 +225,7 @@ static json_t *cards_in_trouble_first(struct arena *a, json_t *cards)
 
 	for (int is_well = 0; is_well <= 1; is_well++)
 		json_array_each(cards, i, card)
-			if ((json_bool(card, "is_active") && json_str(card, "held") == NULL) ==
-			    is_well)
+			if (json_bool(card, "is_usual") == is_well)
 				json_array_append(sorted, card);
 	return sorted;
 }
@@ -390,7 +361,8 @@ int connection_page_list(struct req *r)
 	s.rows = json_own(r->a, json_array());
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(s.rows, connection_card(r, v[i]));
-	if (connections_tell(r, s.rows, &err) == -1 || cards_tell_breakers(r, s.rows, &err) == -1)
+	if (connections_tell(r, s.rows, &err) == -1 ||
+	    connections_tell_states(r, s.rows, &err) == -1)
 		return res_error(r, &err);
 	s.rows = cards_in_trouble_first(r->a, s.rows);
 	data = json_object();
@@ -406,6 +378,12 @@ int connection_page_list(struct req *r)
 	    json_object_get(data, "role") != NULL || utf8_trim(req_query(r, "q")).n > 0);
 	json_set_bool(data, "may_write", may_write_connections(r));
 	return chrome_page(r, 200, "connections", "Connections", "connection/list", data);
+}
+
+static int detail_fail(struct req *r, json_t *data, struct err *err)
+{
+	json_own(r->a, data);
+	return res_error(r, err);
 }
 
 /* ---- connecting and editing ------------------------------------------------------------------ */
@@ -441,8 +419,8 @@ static int connection_form_page(struct req *r, int status, const struct provider
 	json_set_str(data, "back",
 	    c == NULL ? "/admin/connections"
 		      : arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
-	if (c != NULL)
-		connection_show_head(r, c, "settings", data);
+	if (c != NULL && connection_show_head(r, c, "settings", data, &err) == -1)
+		return detail_fail(r, data, &err);
 	json_set_bool(data, "is_edit", c != NULL);
 	json_set_str(data, "shut", c == NULL ? NULL : connection_shut_words(c));
 	json_set_str(data, "heading", heading);
@@ -730,12 +708,6 @@ static void show_events(struct req *r, const struct connection *c, json_t *card,
 	json_set(card, "today", json_null());
 }
 
-static int detail_fail(struct req *r, json_t *data, struct err *err)
-{
-	json_own(r->a, data);
-	return res_error(r, err);
-}
-
 int connection_page_detail(struct req *r)
 {
 	struct connection *c = connection_asked(r);
@@ -747,14 +719,15 @@ int connection_page_detail(struct req *r)
 	data = json_object();
 	cards = json_own(r->a, json_array());
 	json_array_append_new(cards, connection_card(r, c));
-	if (show_breaker(r, c, data, &err) == -1 || connections_tell(r, cards, &err) == -1)
+	if (show_breaker(r, c, data, &err) == -1 || connections_tell(r, cards, &err) == -1 ||
+	    connections_tell_states(r, cards, &err) == -1 ||
+	    connection_show_head(r, c, "overview", data, &err) == -1)
 		return detail_fail(r, data, &err);
 	show_events(r, c, json_array_get(cards, 0), data);
 	if (connection_tell(r, c, data, &err) == -1 ||
 	    connection_show_subscriptions(r, c, data, &err) == -1)
 		return detail_fail(r, data, &err);
 	show_trouble(r, data);
-	connection_show_head(r, c, "overview", data);
 	json_set(data, "connection", json_incref(json_array_get(cards, 0)));
 	connection_show_links(r, c, data);
 	oauth_show_state(r, c, data);

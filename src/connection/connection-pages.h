@@ -4,6 +4,8 @@
 
 #include "connection/connection.h"
 
+struct breaker;
+
 int connection_page_list(struct req *r); /* GET /admin/connections: connected, and the catalogue */
 int connection_page_new(struct req *r);  /* GET /admin/connect/:type */
 int connection_page_create(struct req *r);        /* POST /admin/connect/:type */
@@ -45,10 +47,17 @@ void connection_tell_kind(json_t *row);
  * push of a lead it says where its values come from. */
 void connection_tell_error(struct arena *a, json_t *o, const char *who, const char *error);
 void connection_tell_push_error(struct arena *a, json_t *o, const char *who, const char *error);
+/* How a connection stands, in one word for all pages: adds "state" (of its chip), "state_label",
+ * and "is_usual" where nothing is to be told. held: "paused", "open", "probing", else its calls are
+ * made. */
+void connection_tell_state(json_t *o, const char *status, const char *held, const char *last_error);
+const char *breaker_held(const struct breaker *b); /* such a word, or NULL */
+/* The same of rows with "id", "status" and "lastError" of connections. */
+int connections_tell_states(struct req *r, json_t *rows, struct err *err);
 /* The head of its pages, connection/head.html, with the parts that it has as tabs. current:
  * "overview", "activity", "mapping", "subscriptions", "settings". */
-void connection_show_head(
-    struct req *r, const struct connection *c, const char *current, json_t *data);
+int connection_show_head(
+    struct req *r, const struct connection *c, const char *current, json_t *data, struct err *err);
 /* One more thing that happened to it, by the hook connection_activity: the newest so many of each
  * kind, in any order, for those who may see them. */
 #define CONNECTION_HAPPENINGS_MOST 50

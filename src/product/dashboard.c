@@ -289,6 +289,7 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 	size_t i, nto;
 
 	if (dashboard_connections(r->app, r->a, &r->actor.account_id, &rows, err) == -1 ||
+	    connections_tell_states(r, rows, err) == -1 ||
 	    connection_list_destinations(r->app, r->a, &r->actor.account_id, &to, &nto, err) ==
 		-1 ||
 	    dashboard_first_pushes(r->app, r->a, &r->actor.account_id, &first.has_success,
@@ -299,9 +300,10 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 		    provider_find(r->app->providers, str_from(json_str(row, "providerType")));
 		if (p == NULL)
 			continue;
-		connection_tell_error(r->a, row, "It", json_str(row, "lastError"));
-		json_set_bool(
-		    row, "is_active", str_is(str_from(json_str(row, "status")), CONNECTION_ACTIVE));
+		if (provider_can(p, "crm_push"))
+			connection_tell_push_error(r->a, row, "It", json_str(row, "lastError"));
+		else
+			connection_tell_error(r->a, row, "It", json_str(row, "lastError"));
 		first.has_source = first.has_source || provider_can(p, "webhook_receive");
 	}
 	first.has_destination = nto > 0;

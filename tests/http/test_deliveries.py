@@ -148,6 +148,40 @@ def _():
     equal([str(x) for x in counted], ["1", "1", "0"])
 
 
+@test("a destination that fails says so in one word on every page, and when it was called")
+def _():
+    t = Tenant(name=unique("One word "))
+    b = signed_in(t)
+    with Crm() as crm:
+        crm.default = (500, b"down")
+        c = t.connect("custom_crm", {}, {"url": crm.url}, name="Ill CRM")["id"]
+        has(text_of(b.get("/admin/connections/" + c)), "Nothing was sent yet")
+        leads = [t.new_lead(email="ill@example.com")]
+        wait_until(lambda: crm.got, 20, "the first attempt")
+        pages = ["/admin/connections/" + c, "/admin/connections/%s/activity" % c, "/admin/connections/%s/mapping" % c,
+                 "/admin/connections/%s/edit" % c, "/admin/connections", "/admin/crm", "/admin/dashboard"]
+        # before its breaker opens, and once it is open
+        for words, there in (("Last call failed", lambda: "Last call failed" in text_of(b.get(pages[0]))),
+                            ("Failing|Being tried", lambda: "Failing since" in text_of(b.get(pages[0])))):
+            if words != "Last call failed":
+                leads += [t.new_lead(email="ill%d@example.com" % i) for i in range(5)]
+            wait_until(there, 20, words)
+            for path in pages:
+                page = b.get(path)
+                check_page(page)
+                true(re.search('<span class="chip chip-(failed|open|probing)">(%s)</span>' % words, page.text), (path, text_of(page)))
+                true('chip-active' not in page.text, path)
+            said = text_of(b.get(pages[0]))
+            has(said, "Last called ")
+            true("Nothing was sent yet" not in said and "Last used Never" not in said, said)
+        crm.default = (201, b'{"id":"9"}')
+        equal(b.post("/admin/crm/" + c, {"act": "try"}).status, 303)
+        wait_until(lambda: all(statuses(t, x)["Ill CRM"] == "success" for x in leads), 30, "the pushes")
+    for path in pages:
+        page = text_of(b.get(path))
+        true("Last call failed" not in page and "Failing" not in page, page)
+
+
 @test("one delivery: each attempt with what was sent and answered, its time and class in words, nothing secret")
 def _():
     t = Tenant(name=unique("One "))
