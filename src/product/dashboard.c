@@ -254,10 +254,12 @@ struct first_run {
 	bool has_source, has_destination, has_lead, has_success, has_failure, has_sandbox;
 };
 
+/* Once one has arrived somewhere they are over, wherever it came from. */
 static void dashboard_add_steps(json_t *data, const struct first_run *f)
 {
 	json_t *steps = json_array();
 
+	json_set_bool(data, "is_new", !f->has_success);
 	json_set(data, "steps", steps);
 	dashboard_add_step(steps, f->has_source, true, "Connect a lead source",
 	    "Meta Lead Ads, HubSpot or any signed webhook.",
@@ -270,14 +272,12 @@ static void dashboard_add_steps(json_t *data, const struct first_run *f)
 	    f->has_sandbox ? "By hand, from your own form, or from the sandbox."
 			   : "By hand, or from your own form.",
 	    "/admin/leads/test", "Send one");
-	dashboard_add_step(steps, f->has_success, f->has_destination && f->has_lead,
+	dashboard_add_step(steps, false, f->has_destination && f->has_lead,
 	    "See it arrive at the destination",
 	    f->has_failure ? "A destination refused it: what it said is in the list."
 			   : "It goes by itself, within a second.",
 	    f->has_failure ? "/admin/deliveries?status=failed" : "/admin/deliveries",
 	    f->has_failure ? "See why" : "See deliveries");
-	json_set_bool(data, "is_new",
-	    !f->has_source || !f->has_destination || !f->has_lead || !f->has_success);
 }
 
 static int dashboard_add_connections(struct req *r, json_t *data, struct err *err)
@@ -304,7 +304,8 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 			connection_tell_push_error(r->a, row, "It", json_str(row, "lastError"));
 		else
 			connection_tell_error(r->a, row, "It", json_str(row, "lastError"));
-		first.has_source = first.has_source || provider_can(p, "webhook_receive");
+		first.has_source = first.has_source || provider_can(p, "webhook_receive") ||
+				   provider_can(p, "poll");
 	}
 	first.has_destination = nto > 0;
 	provider_label_rows(r->app, rows);
