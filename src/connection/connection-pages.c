@@ -748,8 +748,6 @@ int connection_page_detail(struct req *r)
 	return chrome_page(r, 200, "connections", c->name, "connection/detail", data);
 }
 
-#define WAITING_REFRESH_S "5"
-
 /* What a new connection waits for, ticked off as it comes. */
 int connection_page_waiting(struct req *r)
 {
@@ -773,9 +771,7 @@ int connection_page_waiting(struct req *r)
 	json_set(data, "connection", connection_card(r, c));
 	connection_show_links(r, c, data);
 	json_set_bool(data, "is_done", open == 0);
-	json_set_bool(data, "is_live", open > 0 && !str_is(req_query(r, "live"), "0"));
-	if (json_is_true(json_object_get(data, "is_live")))
-		res_header(r, "Refresh", WAITING_REFRESH_S);
+	chrome_refresh(r, open > 0, c->created_us, data);
 	return chrome_page(r, 200, "connections", arena_printf(r->a, "Connecting %s", c->name),
 	    "connection/waiting", data);
 }

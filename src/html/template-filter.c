@@ -102,7 +102,8 @@ static void bytes_scaled(double v, const char *const *units, size_t n, double st
 		v /= step;
 		i++;
 	}
-	buf_printf(out, i == 0 || v >= 100 ? "%.0f %s" : "%.1f %s", v, units[i]);
+	/* the unit stays at its number */
+	buf_printf(out, i == 0 || v >= 100 ? "%.0f\u00a0%s" : "%.1f\u00a0%s", v, units[i]);
 }
 
 static const char month_names[12][4] = {

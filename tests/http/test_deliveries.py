@@ -182,6 +182,97 @@ def _():
         true("Last call failed" not in page and "Failing" not in page, page)
 
 
+def figures(page):
+    """Of the page of a task: what it counts."""
+    return re.findall(r'<small>([^<]*)</small><b[^>]*>([^<]*)</b>', page.text)
+
+
+@test("leads that were not delivered are listed with the reason, sent all again at once, and seen to arrive")
+def _():
+    t = Tenant(name=unique("All again "))
+    b = signed_in(t)
+    with Crm() as crm:
+        crm.default = (422, b'{"message":"no <b>city"}')
+        t.connect("custom_crm", {}, {"url": crm.url}, name="Picky CRM")
+        leads = [t.new_lead(email="all%d@example.com" % i, fullName="Person %d" % i) for i in range(3)]
+        wait_until(lambda: all(t.get("/leads/" + x["id"])["syncStatus"] == "failed" for x in leads), 20, "the refusals")
+        wait_until(lambda: 'href="/admin/leads?status=failed"' in html.unescape(b.get("/admin/dashboard").text), 20, "what needs attention")
+        page = b.get("/admin/leads?status=failed")
+        check_page(page)
+        equal(html.unescape(page.text).count('">Picky CRM did not take the request (422): “no <b>city”.' + MAPPING), 6,
+              "in each row, and on its second line for phones")
+        true("<b>city" not in page.text, "escaped")
+        has(page.text, "<span>Send all again</span>")
+        true("Send all again" not in b.get("/admin/leads").text, "of leads that failed alone")
+        true("Send all again" not in member_of(t, "viewer").get("/admin/leads?status=failed").text, "a viewer sends nothing")
+        [query] = set(re.findall(r'name="query" value="([^"]*)"', b.get("/admin/leads?status=failed").text))
+        crm.answers = [(422, b'{"message":"still no"}')]
+        crm.default = (201, b'{"id":"1"}')
+        sent = b.post("/admin/leads/push", {"query": html.unescape(query), "status": "failed", "scope": "all"})
+        equal(sent.status, 303)
+        address = sent.header("Location")
+        first = b.get(address)
+        check_page(first)
+        has(first.text, "Sending 3 of 3 leads again")
+        has(first.text, "<h1>3 leads sent again</h1>")
+        true("Reload" not in first.text, "it comes by itself")
+        done = wait_until(lambda: (lambda p: p if "Completed" in text_of(p) else None)(b.get(address)), 20, "the end")
+        equal(figures(done), [("In all", "3"), ("Delivered", "2"), ("Skipped", "0"), ("Failed", "1")])
+        true(done.header("Refresh") is None, "what is over is not looked at again")
+        # what failed of it, and why
+        [why] = re.findall(r'<a href="([^"]*)">See why</a>', done.text)
+        listed = b.get(html.unescape(why))
+        check_page(listed)
+        has(listed.text, "still no")
+        has(listed.text, "1 delivery")
+    said = [x["action"] for x in t.get("/audit?limit=50")["data"]]
+    equal((said.count("lead.push"), said.count("crm.push_again")), (3, 1))
+
+
+@test("the page of work under way comes again by itself: soon at first, then less often, and not when it is told not to")
+def _():
+    t = Tenant(name=unique("Looks again "))
+    b = signed_in(t)
+    with Crm() as crm:
+        crm.default = (503, b"down")
+        t.connect("custom_crm", {}, {"url": crm.url}, name="Slow to come")
+        lead = t.new_lead(email="again@example.com")
+        delivery = delivery_of(t, lead, "Slow to come")
+        wait_until(lambda: statuses(t, lead)["Slow to come"] == "failed", 30, "the round's end")
+        here().sql("UPDATE lead_deliveries SET status = 'failed', next_at = NULL WHERE account_id = " + row_id(t.id))
+        here().sql("DELETE FROM job_breakers WHERE account_id = " + row_id(t.id))
+        b.get("/admin/deliveries")
+        sent = b.post("/admin/deliveries/push", {"id": delivery["id"], "status": "failed"}).header("Location")
+        page = b.get(sent)
+        check_page(page)
+        has(page.text, "<h1>1 delivery sent again</h1>")
+        has(text_of(page), "Refreshes by itself.")
+        equal(page.header("Refresh"), "1")
+        for age, wait in ((20, "2"), (120, "5"), (3600, "10")):
+            here().sql("UPDATE tasks SET created_at = (UNIX_TIMESTAMP() - %d) * 1000000 WHERE account_id = %s" % (age, row_id(t.id)))
+            equal(b.get(sent).header("Refresh"), wait)
+        stopped = b.get(sent + "?live=0")
+        true(stopped.header("Refresh") is None and "Let it refresh by itself" in stopped.text, stopped)
+        # the same of one lead, and of one delivery
+        for path in ("/admin/leads/" + lead["id"], "/admin/deliveries/" + delivery["id"]):
+            here().sql("UPDATE lead_deliveries SET status = 'failed', next_at = NULL WHERE account_id = " + row_id(t.id))
+            b.get(path)
+            live = b.post(path + "/push", {}).header("Location")
+            equal(live, path + "?live=1")
+            page = b.get(live)
+            check_page(page)
+            equal(page.header("Refresh"), "1")
+            has(page.text, "What comes of it is shown here.")
+            true("Reload" not in page.text, page.text)
+            true(b.get(path).header("Refresh") is None, "who only looks is left alone")
+        crm.default = (201, b'{"id":"1"}')
+        b.get("/admin/crm")
+        b.post("/admin/crm/" + delivery["connectionId"], {"act": "try"})
+        wait_until(lambda: statuses(t, lead)["Slow to come"] == "success", 30, "the push")
+        for path in ("/admin/leads/" + lead["id"], "/admin/deliveries/" + delivery["id"]):
+            true(b.get(path + "?live=1").header("Refresh") is None, path)
+
+
 @test("one delivery: each attempt with what was sent and answered, its time and class in words, nothing secret")
 def _():
     t = Tenant(name=unique("One "))
@@ -297,8 +388,8 @@ def _():
         has(row_of(b.get("/admin/crm"), "Dead CRM"), "5 given up")
         crm.default = (201, b'{"id":"1"}')
         ids = [delivery_of(t, x, "Dead CRM")["id"] for x in leads]
-        equal(b.post("/admin/deliveries/push", {"id": ids[0], "status": "dead"}).header("Location"),
-              "/admin/deliveries?status=dead")
+        sent = b.post("/admin/deliveries/push", {"id": ids[0], "status": "dead"}).header("Location")
+        has(sent, "/admin/imports/")
         wait_until(lambda: statuses(t, leads[0])["Dead CRM"] == "success", 20, "the one")
         # all that match are counted, and asked for
         b.get("/admin/deliveries?status=dead")
