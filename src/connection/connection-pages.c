@@ -634,10 +634,10 @@ static void show_subscription_forms(struct arena *a, json_t *row)
 	if (json_object_get(row, "forms") == NULL)
 		return;
 	json_set_str(row, "of_forms",
-	    total == 0 ? "There are no forms yet. New ones are looked for every hour."
-	    : active == total
-		? arena_printf(a, "Every form: %lld", (long long)total)
-		: arena_printf(a, "%lld of %lld forms", (long long)active, (long long)total));
+	    total == 0        ? "There are no forms yet. New ones are looked for every hour."
+	    : active == total ? arena_printf(a, "Every form: %lld", (long long)total)
+			      : arena_printf(a, "%lld of %lld form%s", (long long)active,
+				    (long long)total, total == 1 ? "" : "s"));
 }
 
 /* What the provider was asked to send. Of forms those that fail stand by themselves. */

@@ -80,7 +80,7 @@ static void svg_label(struct buf *b, double x, const char *anchor, const char *l
 	buf_str(b, "</text>");
 }
 
-/* Of the bar that begins at x; near the right edge it would not fit behind that, so it ends there. */
+/* Of the bar that begins at x; near the right edge it would not fit, so it ends there. */
 static void svg_label_bar(struct buf *b, double x, double pitch, const char *label)
 {
 	bool is_near_edge = x > 85;

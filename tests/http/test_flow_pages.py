@@ -420,6 +420,10 @@ def _():
     p.send("/admin/flows/new", 422, a_amount="lots", a_channel="C1", a_amountField="total")
     has(html.unescape(p.last.text), "This must be a number")
     equal(p.get("/admin/flows/new/nothing").status, 404)
+    starting = p.see("/admin/flows/new/lead-to-slack")
+    equal(re.findall(r'<option value="([^"]*)" selected>', re.search(r'name="start">(.*?)</select>', starting).group(1)), ["*"],
+          "a lead is one wherever it comes from")
+    has(starting, ">A lead from any source")
     starts = {x["resourceType"] for x in t.get("/triggers?limit=100")["data"]}
     equal(starts, {"order", "lead", "contact", "deal"}, "the ready-made ones begin with what is connected")
     equal({x["config"].get("on") for x in t.get("/triggers?limit=100")["data"] if x["resourceType"] == "order"}, {"created"})
