@@ -388,6 +388,17 @@ def _():
     p.send(flow + "/test", 422, act="try", payload="[1]")
     p.send(flow + "/test", act="run", payload=json.dumps({"total_price": 1}))
     has(p.last.header("Location"), "/admin/task-history/")
+    true(p.last.header("Location").endswith("?live=1"), "the page of the run comes again until it is over")
+
+
+@test("a step that can move nowhere has no arrows, two have theirs")
+def _():
+    p = Pages(account())
+    flow = p.new("Arrows")
+    p.add(flow, "kind=formatter", 0, f_operation="trim", f_value="x", name="Alone")
+    true("↑" not in p.see(flow), "one step")
+    p.add(flow, "kind=formatter", 1, f_operation="trim", f_value="x", name="Second")
+    equal((p.see(flow).count("↑"), p.see(flow).count("↓")), (2, 2))
 
 
 @test("every ready-made flow compiles, takes its answers, and can be published where its providers are connected")

@@ -389,8 +389,10 @@ static void test_svg(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "text-anchor=\"start\">2</text>"));
 	buf_reset(b);
 	svg_bars(a, b, "Week",
-	    (const struct svg_point[]){{"1", 1, -1}, {"2", 1, -1}, {"3", 1, -1}, {"4", 1, -1},
-		{"5", 1, -1}, {"6", 1, -1}, {"2026-11-07", 1, -1}},
+	    (const struct svg_point[]){{"1", 1, -1, NULL, NULL, NULL},
+		{"2", 1, -1, NULL, NULL, NULL}, {"3", 1, -1, NULL, NULL, NULL},
+		{"4", 1, -1, NULL, NULL, NULL}, {"5", 1, -1, NULL, NULL, NULL},
+		{"6", 1, -1, NULL, NULL, NULL}, {"2026-11-07", 1, -1, NULL, NULL, NULL}},
 	    7);
 	CU_ASSERT_PTR_NOT_NULL(
 	    strstr(b->p, "x=\"100.00%\" y=\"154\" text-anchor=\"end\">2026-11-07</text>"));
