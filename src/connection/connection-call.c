@@ -106,9 +106,10 @@ int connection_call_attempt(struct connection_call *call, struct err *err)
 	call->again_ms = call_policy_next_ms(&call->policy, call->attempt, &call->result);
 	call->is_outdated = call->result.class != CALL_OK &&
 			    connection_was_changed(call->app, call->a, call->c, &ignored) == 1;
-	/* What was not called says nothing of the other side, nor what was not waited for. */
-	if (call->again_ms < 0 && !call->is_outdated && !call->result.is_uncalled &&
-	    !(call->most_ms > 0 && call->result.class == CALL_RETRY))
+	/* What was not called says nothing of the other side, nor what was not waited for. That it
+	 * is in trouble is told at once, though another try follows. */
+	if ((call->again_ms < 0 || call->result.class == CALL_RETRY) && !call->is_outdated &&
+	    !call->result.is_uncalled && !(call->most_ms > 0 && call->result.class == CALL_RETRY))
 		call_note_use(call);
 	return 0;
 }

@@ -45,8 +45,8 @@ struct connection_call {
 
 /* One attempt, without any wait; set `attempt` to those made before. Within it a token that is no
  * longer good is replaced, and the call made once more, so that no result is CALL_REFRESH. When it
- * was the last, the connection's row is told. 0 with the fields above, or -1 as provider_action or
- * begin. */
+ * was the last, or the other side is in trouble, the connection's row is told. 0 with the fields
+ * above, or -1 as provider_action or begin. */
 int connection_call_attempt(struct connection_call *call, struct err *err);
 /* Attempts until one is the last, with sleeps between them, for those who wait for the result (a
  * job lets its row wait: job_retry). Then the connection's row holds the use: "error" where the

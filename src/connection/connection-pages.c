@@ -206,34 +206,6 @@ static bool may_write_connections(const struct req *r)
 	return (r->actor.permissions & PERMIT(CONNECTIONS_WRITE)) != 0;
 }
 
-void connection_tell_error(struct arena *a, json_t *o, const char *who, const char *error)
-{
-	static const char http[] = "HTTP ";
-	int64_t status = 0;
-	struct str digits;
-	const char *what;
-
-	if (error != NULL && strncmp(error, http, sizeof(http) - 1) == 0) {
-		digits = (struct str){error + sizeof(http) - 1, 3};
-		if (strlen(error) < sizeof(http) + 2 || !str_to_i64(digits, 100, 599, &status))
-			status = 0;
-	}
-	what = status == 401                    ? "refused the credentials"
-	       : status == 403                  ? "does not permit what was asked for"
-	       : status == 404 || status == 410 ? "did not find what was asked for"
-	       : status == 409                  ? "says that this is there already"
-	       : status == 429                  ? "asked to be called less often"
-	       : status >= 500                  ? "had an error"
-	       : status >= 400                  ? "did not take the request"
-	       : status >= 300                  ? "has moved to another address"
-						: NULL;
-	json_set_bool(o, "has_answer", what != NULL);
-	json_set_str(o, "error_words",
-	    what == NULL ? error
-			 : arena_printf(a, "%s %s (%lld).", who != NULL ? who : "The other side",
-			       what, (long long)status));
-}
-
 /* It delivers, by itself or when it is asked. */
 static bool provider_is_source(const struct provider *p)
 {
@@ -266,38 +238,13 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 
 	card_tell_provider(r->a, c, o);
 	json_set_str(o, "lastError", error);
-	connection_tell_error(r->a, o, "It", error);
-	json_set_bool(o, "is_active", strcmp(c->status, CONNECTION_ACTIVE) == 0);
+	if (json_bool(o, "is_destination"))
+		connection_tell_push_error(r->a, o, "It", error);
+	else
+		connection_tell_error(r->a, o, "It", error);
 	json_set_time(o, "receivedAt", c->received_us);
 	json_set_time(o, "handshakeAt", c->handshake_us);
 	return o;
-}
-
-/* What holds their calls up, if anything does: "held" and "held_label". Arrays are small: a page's
- * connections, and an account's breakers. */
-static int cards_tell_breakers(struct req *r, json_t *cards, struct err *err)
-{
-	struct breaker *v;
-	json_t *card;
-	size_t n, i;
-
-	if (breaker_list_of(r->app->db, r->a, &r->actor.account_id, &v, &n, err) == -1)
-		return -1;
-	json_array_each(cards, i, card) {
-		const char *held = NULL;
-		struct uuid id;
-
-		uuid_parse(str_from(json_str(card, "id")), &id);
-		for (size_t k = 0; k < n && held == NULL; k++)
-			if (uuid_eq(v[k].target_id, id))
-				held = breaker_is_paused(&v[k], JOB_LIVE) ? "paused"
-				       : v[k].opened_us != 0              ? "open"
-									  : NULL;
-		json_set_str(card, "held", held);
-		json_set_str(
-		    card, "held_label", held == NULL ? NULL : word_label(queue_states, held));
-	}
-	return 0;
 }
 
 /* Those that fail or rest come first, in their order. */
@@ -308,8 +255,7 @@ static json_t *cards_in_trouble_first(struct arena *a, json_t *cards)
 
 	for (int is_well = 0; is_well <= 1; is_well++)
 		json_array_each(cards, i, card)
-			if ((json_bool(card, "is_active") && json_str(card, "held") == NULL) ==
-			    is_well)
+			if (json_bool(card, "is_usual") == is_well)
 				json_array_append(sorted, card);
 	return sorted;
 }
@@ -445,7 +391,8 @@ int connection_page_list(struct req *r)
 	s.rows = json_own(r->a, json_array());
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(s.rows, connection_card(r, v[i]));
-	if (connections_tell(r, s.rows, &err) == -1 || cards_tell_breakers(r, s.rows, &err) == -1)
+	if (connections_tell(r, s.rows, &err) == -1 ||
+	    connections_tell_states(r, s.rows, &err) == -1)
 		return res_error(r, &err);
 	s.rows = cards_in_trouble_first(r->a, s.rows);
 	data = json_object();
@@ -461,6 +408,12 @@ int connection_page_list(struct req *r)
 	    json_object_get(data, "role") != NULL || utf8_trim(req_query(r, "q")).n > 0);
 	json_set_bool(data, "may_write", may_write_connections(r));
 	return chrome_page(r, 200, "connections", "Connections", "connection/list", data);
+}
+
+static int detail_fail(struct req *r, json_t *data, struct err *err)
+{
+	json_own(r->a, data);
+	return res_error(r, err);
 }
 
 /* ---- connecting and editing ------------------------------------------------------------------ */
@@ -496,8 +449,8 @@ static int connection_form_page(struct req *r, int status, const struct provider
 	json_set_str(data, "back",
 	    c == NULL ? "/admin/connections"
 		      : arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
-	if (c != NULL)
-		connection_show_head(r, c, "settings", data);
+	if (c != NULL && connection_show_head(r, c, "settings", data, &err) == -1)
+		return detail_fail(r, data, &err);
 	json_set_bool(data, "is_edit", c != NULL);
 	json_set_str(data, "shut", c == NULL ? NULL : connection_shut_words(c));
 	json_set_str(data, "heading", heading);
@@ -711,10 +664,10 @@ static void show_subscription_forms(struct arena *a, json_t *row)
 	if (json_object_get(row, "forms") == NULL)
 		return;
 	json_set_str(row, "of_forms",
-	    total == 0 ? "There are no forms yet. New ones are looked for every hour."
-	    : active == total
-		? arena_printf(a, "Every form: %lld", (long long)total)
-		: arena_printf(a, "%lld of %lld forms", (long long)active, (long long)total));
+	    total == 0        ? "There are no forms yet. New ones are looked for every hour."
+	    : active == total ? arena_printf(a, "Every form: %lld", (long long)total)
+			      : arena_printf(a, "%lld of %lld form%s", (long long)active,
+				    (long long)total, total == 1 ? "" : "s"));
 }
 
 /* What the provider was asked to send. Of forms those that fail stand by themselves. */
@@ -785,12 +738,6 @@ static void show_events(struct req *r, const struct connection *c, json_t *card,
 	json_set(card, "today", json_null());
 }
 
-static int detail_fail(struct req *r, json_t *data, struct err *err)
-{
-	json_own(r->a, data);
-	return res_error(r, err);
-}
-
 int connection_page_detail(struct req *r)
 {
 	struct connection *c = connection_asked(r);
@@ -802,14 +749,15 @@ int connection_page_detail(struct req *r)
 	data = json_object();
 	cards = json_own(r->a, json_array());
 	json_array_append_new(cards, connection_card(r, c));
-	if (show_breaker(r, c, data, &err) == -1 || connections_tell(r, cards, &err) == -1)
+	if (show_breaker(r, c, data, &err) == -1 || connections_tell(r, cards, &err) == -1 ||
+	    connections_tell_states(r, cards, &err) == -1 ||
+	    connection_show_head(r, c, "overview", data, &err) == -1)
 		return detail_fail(r, data, &err);
 	show_events(r, c, json_array_get(cards, 0), data);
 	if (connection_tell(r, c, data, &err) == -1 ||
 	    connection_show_subscriptions(r, c, data, &err) == -1)
 		return detail_fail(r, data, &err);
 	show_trouble(r, data);
-	connection_show_head(r, c, "overview", data);
 	json_set(data, "connection", json_incref(json_array_get(cards, 0)));
 	connection_show_links(r, c, data);
 	oauth_show_state(r, c, data);
@@ -830,8 +778,6 @@ int connection_page_detail(struct req *r)
 	    data, "verifies", c->provider->nsignatures > 0 || c->provider->nhandshakes > 0);
 	return chrome_page(r, 200, "connections", c->name, "connection/detail", data);
 }
-
-#define WAITING_REFRESH_S "5"
 
 /* What a new connection waits for, ticked off as it comes. */
 int connection_page_waiting(struct req *r)
@@ -857,9 +803,7 @@ int connection_page_waiting(struct req *r)
 	connection_show_links(r, c, data);
 	connection_show_leadless(r, c, data);
 	json_set_bool(data, "is_done", open == 0);
-	json_set_bool(data, "is_live", open > 0 && !str_is(req_query(r, "live"), "0"));
-	if (json_is_true(json_object_get(data, "is_live")))
-		res_header(r, "Refresh", WAITING_REFRESH_S);
+	chrome_refresh(r, open > 0, c->created_us, data);
 	return chrome_page(r, 200, "connections", arena_printf(r->a, "Connecting %s", c->name),
 	    "connection/waiting", data);
 }

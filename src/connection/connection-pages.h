@@ -4,6 +4,8 @@
 
 #include "connection/connection.h"
 
+struct breaker;
+
 int connection_page_list(struct req *r); /* GET /admin/connections: connected, and the catalogue */
 int connection_page_new(struct req *r);  /* GET /admin/connect/:type */
 int connection_page_create(struct req *r);        /* POST /admin/connect/:type */
@@ -42,13 +44,22 @@ int connection_label_rows(struct req *r, json_t *rows, struct err *err);
 /* Adds "kindName", the provider's name, to what has both names; NULL where they say the same. */
 void connection_tell_kind(json_t *row);
 /* What a failed call to who (a connection's name, "It" where that stands there already, or NULL)
- * came to: adds "error_words", a sentence, and "has_answer" where the error is what the other side
- * answered, which pages show a click away. */
+ * came to: adds "error_words" (what happened, what the other side said of it, what to do) and
+ * "has_answer" where the error is what it answered, which pages show whole a click away. Of the
+ * push of a lead it says where its values come from. */
 void connection_tell_error(struct arena *a, json_t *o, const char *who, const char *error);
+void connection_tell_push_error(struct arena *a, json_t *o, const char *who, const char *error);
+/* How a connection stands, in one word for all pages: adds "state" (of its chip), "state_label",
+ * and "is_usual" where nothing is to be told. held: "paused", "open", "probing", else its calls are
+ * made. */
+void connection_tell_state(json_t *o, const char *status, const char *held, const char *last_error);
+const char *breaker_held(const struct breaker *b); /* such a word, or NULL */
+/* The same of rows with "id", "status" and "lastError" of connections. */
+int connections_tell_states(struct req *r, json_t *rows, struct err *err);
 /* The head of its pages, connection/head.html, with the parts that it has as tabs. current:
  * "overview", "activity", "mapping", "subscriptions", "settings". */
-void connection_show_head(
-    struct req *r, const struct connection *c, const char *current, json_t *data);
+int connection_show_head(
+    struct req *r, const struct connection *c, const char *current, json_t *data, struct err *err);
 /* One more thing that happened to it, by the hook connection_activity: the newest so many of each
  * kind, in any order, for those who may see them. */
 #define CONNECTION_HAPPENINGS_MOST 50

@@ -9,6 +9,7 @@
 #include "connection/connection-internal.h"
 #include "connection/connection-pages.h"
 #include "html/chrome.h"
+#include "job/queue.h"
 
 static const struct word part_kinds[] = {
     {"received", "Incoming"}, {"sent", "Deliveries"}, {"changed", "Changes"}, {NULL, NULL}};
@@ -41,8 +42,18 @@ static bool asks_by_itself(const struct provider *p)
 	return p->npolls > 0 || p->nsubscriptions > 0;
 }
 
-void connection_show_head(
-    struct req *r, const struct connection *c, const char *current, json_t *data)
+static int head_show_state(struct req *r, const struct connection *c, json_t *data, struct err *err)
+{
+	struct breaker b;
+
+	if (queue_breaker(r->app->db, r->a, &c->account_id, &c->id, &b, err) == -1)
+		return -1;
+	connection_tell_state(data, c->status, breaker_held(&b), c->last_error);
+	return 0;
+}
+
+int connection_show_head(
+    struct req *r, const struct connection *c, const char *current, json_t *data, struct err *err)
 {
 	static const struct word tabs[] = {{"overview", "Overview"}, {"activity", "Activity"},
 	    {"mapping", "Field mapping"}, {"subscriptions", "Subscriptions"},
@@ -59,9 +70,8 @@ void connection_show_head(
 	json_set(data, "tabs", list);
 	json_set_str(data, "of_name", c->name);
 	json_set_str(data, "of_provider", provider_display_name(c->provider));
-	json_set_str(
-	    data, "of_status", strcmp(c->status, CONNECTION_ACTIVE) == 0 ? NULL : c->status);
 	json_set_bool(data, "on_overview", strcmp(current, "overview") == 0);
+	return head_show_state(r, c, data, err);
 }
 
 /* ---- activity -------------------------------------------------------------------------------- */
@@ -165,7 +175,8 @@ int connection_page_activity(struct req *r)
 	for (; tell != NULL && *tell != NULL; tell++)
 		if ((*tell)(r, c, data, &err) == -1)
 			return res_error(r, &err);
-	connection_show_head(r, c, "activity", data);
+	if (connection_show_head(r, c, "activity", data, &err) == -1)
+		return res_error(r, &err);
 	activity_show_kinds(r, all, data);
 	json_set(data, "rows", activity_rows(r->a, all, req_query(r, "kind"), &has_more));
 	json_set_bool(data, "has_more", has_more);
@@ -197,9 +208,9 @@ int connection_page_subscriptions(struct req *r)
 	json_set_str(of, "id", uuid_dup(r->a, c->id));
 	json_set_str(of, "providerName", provider_display_name(c->provider));
 	if (connection_tell(r, c, data, &err) == -1 ||
-	    connection_show_subscriptions(r, c, data, &err) == -1)
+	    connection_show_subscriptions(r, c, data, &err) == -1 ||
+	    connection_show_head(r, c, "subscriptions", data, &err) == -1)
 		return res_error(r, &err);
-	connection_show_head(r, c, "subscriptions", data);
 	json_set_bool(data, "may_write", actor_holds(r, PERMIT(CONNECTIONS_WRITE)));
 	return chrome_page(r, 200, "connections",
 	    arena_printf(r->a, "Subscriptions of %s", c->name), "connection/parts",

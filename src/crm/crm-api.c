@@ -142,7 +142,7 @@ int crm_api_push_lead(struct req *r)
 		return 0;
 	if (crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id, &before, &err) == -1)
 		return res_error(r, &err);
-	found = crm_queue_lead(r, &id, &n, &err);
+	found = crm_queue_lead(r, &id, NULL, &n, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such lead");
 	if (found == -1 || pushes_await(r, &id, &after, &err) == -1)

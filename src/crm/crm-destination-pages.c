@@ -21,22 +21,17 @@
 
 /* What people read of it: its lane's state comes first, since it says what becomes of the next
  * lead; and a time that has passed is no promise. */
-static void destination_show(struct req *r, json_t *o)
+static void destination_show(struct req *r, json_t *o, const char *last_error)
 {
 	const int64_t now_us = clock_now_us();
 	const bool is_paused = json_bool(o, "isPaused"), is_open = json_str(o, "openSince") != NULL;
 	struct uuid id = {{0}};
-	const char *state = is_paused ? "paused"
-			    : is_open ? json_str(o, "breaker")
-				      : json_str(o, "status");
 
 	json_set_str(o, "id", json_str(o, "connectionId"));
 	json_set_str(o, "providerName", provider_label(r->app, json_str(o, "providerType")));
-	json_set_str(o, "state", state);
-	json_set_str(o, "state_label",
-	    word_label(is_paused || is_open ? queue_states : connection_statuses, state));
+	connection_tell_state(
+	    o, json_str(o, "status"), is_paused ? "paused" : json_str(o, "breaker"), last_error);
 	json_set_bool(o, "is_open", is_open);
-	json_set_bool(o, "is_usual", strcmp(state, CONNECTION_ACTIVE) == 0);
 	json_set_bool(o, "is_soon", json_time(o, "nextProbeAt") < now_us + BREAKER_PROBE_FIRST_US);
 	json_set_bool(o, "is_more", json_int(o, "pending") == BACKLOG_MOST);
 	json_set_bool(o, "waits", json_int(o, "pending") + json_int(o, "retrying") > 0);
@@ -47,7 +42,27 @@ static void destination_show(struct req *r, json_t *o)
 	json_set_bool(o, "has_speed", json_is_integer(json_object_get(o, "medianUs")));
 	json_set_bool(
 	    o, "error_is_new", json_time(o, "lastErrorAt") > json_time(o, "lastDeliveredAt"));
-	connection_tell_error(r->a, o, "It", json_str(o, "lastError"));
+	connection_tell_push_error(r->a, o, "It", json_str(o, "lastError"));
+}
+
+/* How the last call of each ended is what its connection knows, whatever the call was for. */
+static int destinations_show(struct req *r, const json_t *list, struct err *err)
+{
+	struct connection **to;
+	json_t *o;
+	size_t n, i;
+
+	if (connection_list_destinations(r->app, r->a, &r->actor.account_id, &to, &n, err) == -1)
+		return -1;
+	json_array_each(list, i, o) {
+		const char *last_error = NULL;
+
+		for (size_t k = 0; k < n; k++)
+			if (strcmp(uuid_dup(r->a, to[k]->id), json_str(o, "connectionId")) == 0)
+				last_error = to[k]->last_error;
+		destination_show(r, o, last_error);
+	}
+	return 0;
 }
 
 static bool destinations_have(const json_t *list, const char *id)
@@ -227,18 +242,14 @@ static int destinations_draw(struct req *r, json_t *data, struct err *err)
 int crm_page_destinations(struct req *r)
 {
 	struct err err = ERR_INIT;
-	json_t *data = json_own(r->a, json_object()), *off = json_array(), *list, *choices,
-	       *destination;
-	size_t i;
+	json_t *data = json_own(r->a, json_object()), *off = json_array(), *list, *choices;
 
 	json_set(data, "disabled", off);
-	if (destinations_json(r, &list, &err) == -1 ||
+	if (destinations_json(r, &list, &err) == -1 || destinations_show(r, list, &err) == -1 ||
 	    destinations_add_disabled(r, list, off, &err) == -1 ||
 	    connection_choices_of(r, "connectionId", "crm_push", &choices, &err) == -1 ||
 	    destinations_draw(r, data, &err) == -1)
 		return res_error(r, &err);
-	json_array_each(list, i, destination)
-		destination_show(r, destination);
 	json_set(data, "destinations", json_incref(list));
 	json_set_bool(data, "has_destinations", json_array_size(list) > 0);
 	json_set_bool(data, "has_disabled", json_array_size(off) > 0);

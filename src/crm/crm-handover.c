@@ -117,7 +117,7 @@ int crm_push_lead(struct app *app, struct arena *a, const struct uuid *account_i
 
 struct push_queueing {
 	struct req *r;
-	const struct uuid *lead_id;
+	const struct uuid *lead_id, *task_id;
 	size_t n;
 };
 
@@ -126,8 +126,11 @@ static int push_queue_body(struct db *db, struct audit *log, void *arg, struct e
 	struct push_queueing *q = arg;
 	struct req *r = q->r;
 
-	struct delivery_queueing to = {
-	    .app = r->app, .a = r->a, .how = PUSH_BY_HAND, .account_id = r->actor.account_id};
+	struct delivery_queueing to = {.app = r->app,
+	    .a = r->a,
+	    .how = PUSH_BY_HAND,
+	    .account_id = r->actor.account_id,
+	    .task = q->task_id};
 
 	(void)db;
 	if (deliveries_queue_stored(&to, q->lead_id, 1, err) == -1)
@@ -139,9 +142,10 @@ static int push_queue_body(struct db *db, struct audit *log, void *arg, struct e
 	return 0;
 }
 
-int crm_queue_lead(struct req *r, const struct uuid *lead_id, size_t *n, struct err *err)
+int crm_queue_lead(struct req *r, const struct uuid *lead_id, const struct uuid *task_id, size_t *n,
+    struct err *err)
 {
-	struct push_queueing q = {r, lead_id, 0};
+	struct push_queueing q = {r, lead_id, task_id, 0};
 	json_t *lead;
 	int found = lead_get_json(r->app, r->a, &r->actor.account_id, lead_id, &lead, err);
 

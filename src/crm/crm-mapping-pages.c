@@ -150,9 +150,9 @@ static int mapping_page_show(struct mapping_page *p)
 	struct err err = ERR_INIT;
 
 	if (mapping_versions(r->app, r->a, &p->c->account_id, &p->c->id, &versions, &err) == -1 ||
-	    preview_show(p, data, &err) == -1)
+	    preview_show(p, data, &err) == -1 ||
+	    connection_show_head(r, p->c, "mapping", data, &err) == -1)
 		return res_error(r, &err);
-	connection_show_head(r, p->c, "mapping", data);
 	json_set_str(data, "id", uuid_dup(r->a, p->c->id));
 	json_set_str(data, "name", p->c->name);
 	json_set_str(data, "provider", provider_display_name(p->c->provider));

@@ -60,7 +60,7 @@ static void timeline_add_attempt(struct req *r, json_t *timeline, const json_t *
 				(long long)json_int(attempt, "attempt"), name),
 	    error == NULL ? DELIVERY_SUCCESS : DELIVERY_FAILED);
 	json_set_str(o, "detail", error);
-	connection_tell_error(r->a, o, json_str(attempt, "name"), error);
+	connection_tell_push_error(r->a, o, json_str(attempt, "name"), error);
 	json_set_str(o, "request", json_str(attempt, "request"));
 	json_set_str(o, "answer", json_str(attempt, "answer"));
 	json_set_str(o, "lacking", crm_lacking_text(r->a, attempt));
@@ -130,6 +130,23 @@ static void show_destinations(struct arena *a, json_t *destinations)
 	}
 }
 
+/* Who has just sent it sees what comes of it. */
+static void lead_show_live(
+    struct req *r, const json_t *lead, const json_t *destinations, json_t *data)
+{
+	bool is_under_way = str_is(str_from(json_str(lead, "stage")), LEAD_RECEIVED);
+	int64_t since_us = json_time(lead, "receivedAt");
+	const json_t *d;
+	size_t i;
+
+	json_array_each(destinations, i, d) {
+		is_under_way = is_under_way || delivery_is_under_way(d);
+		if (json_time(d, "updatedAt") > since_us)
+			since_us = json_time(d, "updatedAt");
+	}
+	chrome_refresh(r, is_under_way && str_is(req_query(r, "live"), "1"), since_us, data);
+}
+
 /* What only pages tell of a lead: its title, its connection's name, and the event that brought it,
  * for who may see such. */
 static int lead_show_origin(struct req *r, const struct uuid *id, json_t *lead, struct err *err)
@@ -184,6 +201,7 @@ int crm_page_lead_detail(struct req *r)
 	json_set_bool(data, "has_raw", json_array_size(json_object_get(data, "raw_fields")) > 0);
 	show_destinations(r->a, destinations);
 	json_set(data, "destinations", json_incref(destinations));
+	lead_show_live(r, lead, destinations, data);
 	json_set_bool(data, "has_destinations", json_array_size(destinations) > 0);
 	json_set_bool(data, "stage_failed", lead_stage_is_lacking(stage));
 	json_set_bool(data, "stage_waiting", str_is(str_from(stage), LEAD_RECEIVED));
@@ -212,7 +230,7 @@ int crm_page_lead_push(struct req *r)
 
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	found = crm_queue_lead(r, &id, &n, &err);
+	found = crm_queue_lead(r, &id, NULL, &n, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such lead");
 	if (found == -1 && err.code != ERR_CONFLICT)
@@ -223,9 +241,11 @@ int crm_page_lead_push(struct req *r)
 		chrome_flash(
 		    r, "error", "There is no active destination that has not taken this lead.");
 	else
-		chrome_flash(r, "ok", "Sending to %zu destination%s. Reload to see the result.", n,
+		chrome_flash(r, "ok",
+		    "Sending to %zu destination%s. What comes of it is shown here.", n,
 		    n == 1 ? "" : "s");
-	return res_redirect(r, arena_printf(r->a, "/admin/leads/%s", uuid_dup(r->a, id)));
+	return res_redirect(r, arena_printf(r->a, "/admin/leads/%s%s", uuid_dup(r->a, id),
+				   found == 1 && n > 0 ? "?live=1" : ""));
 }
 
 /* ---- many ---------------------------------------------------------------------------------- */
@@ -241,35 +261,47 @@ static size_t leads_ticked(const struct req *r, struct uuid *ids, size_t max)
 	return n;
 }
 
-/* Those that are not ready, or that every destination has, are left out of *sent. */
+struct leads_pushing {
+	struct uuid task_id;
+	size_t asked, sent;
+	int64_t deliveries;
+	bool has_more;
+};
+
+/* Those that are not ready, or that every destination has, are left out of what is sent. */
 static int leads_push(
-    struct req *r, const struct uuid *ids, size_t n, size_t *sent, struct err *err)
+    struct req *r, const struct uuid *ids, struct leads_pushing *p, struct err *err)
 {
-	*sent = 0;
-	for (size_t i = 0; i < n; i++) {
-		size_t destinations = 0;
-		int found = crm_queue_lead(r, &ids[i], &destinations, err);
+	p->task_id = uuid_new();
+	for (size_t i = 0; i < p->asked; i++) {
+		size_t n = 0;
+		int found = crm_queue_lead(r, &ids[i], &p->task_id, &n, err);
 
 		if (found == -1 && err->code != ERR_CONFLICT)
 			return -1;
 		err_clear(err);
-		*sent += found == 1 && destinations > 0;
+		p->sent += found == 1 && n > 0;
+		p->deliveries += found == 1 ? (int64_t)n : 0;
 	}
-	return 0;
+	return p->sent == 0 ? 0
+			    : crm_queue_watch(r, &p->task_id,
+				  arena_printf(r->a, "%zu lead%s sent again", p->sent,
+				      p->sent == 1 ? "" : "s"),
+				  p->deliveries, err);
 }
 
-static void flash_set_pushed(struct req *r, size_t n, size_t sent, bool has_more)
+static void flash_set_pushed(struct req *r, const struct leads_pushing *p)
 {
-	if (n == 0)
+	if (p->asked == 0)
 		chrome_flash(r, "error", "No lead is selected. Tick some, or all that match.");
-	else if (sent == 0)
+	else if (p->sent == 0)
 		chrome_flash(r, "error",
 		    "None of them was sent: each has no active destination, or is delivered.");
 	else
 		chrome_flash(r, "ok",
-		    "Sending %zu of %zu lead%s again. Reload to see the result.%s", sent, n,
-		    n == 1 ? "" : "s",
-		    has_more ? " There are more: select all once again for them." : "");
+		    "Sending %zu of %zu lead%s again. What comes of it is shown here.%s", p->sent,
+		    p->asked, p->asked == 1 ? "" : "s",
+		    p->has_more ? " There are more: select all once again for them." : "");
 }
 
 static const char *leads_address(struct req *r, struct str status)
@@ -287,16 +319,15 @@ int crm_page_leads_push(struct req *r)
 {
 	struct uuid *ids = arena_array(r->a, PUSHED_AT_ONCE, sizeof(*ids));
 	struct err err = ERR_INIT;
-	struct str status = req_form(r, "status");
-	size_t n, sent;
-	bool has_more = false;
+	struct leads_pushing p = {.sent = 0};
 
 	if (!str_is(req_form(r, "scope"), "all"))
-		n = leads_ticked(r, ids, PUSHED_AT_ONCE);
-	else if (lead_page_matching(r, ids, PUSHED_AT_ONCE, &n, &has_more, &err) == -1)
+		p.asked = leads_ticked(r, ids, PUSHED_AT_ONCE);
+	else if (lead_page_matching(r, ids, PUSHED_AT_ONCE, &p.asked, &p.has_more, &err) == -1)
 		return res_error(r, &err);
-	if (leads_push(r, ids, n, &sent, &err) == -1)
+	if (leads_push(r, ids, &p, &err) == -1)
 		return res_error(r, &err);
-	flash_set_pushed(r, n, sent, has_more);
-	return res_redirect(r, leads_address(r, status));
+	flash_set_pushed(r, &p);
+	return p.sent > 0 ? crm_redirect_to_task(r, &p.task_id)
+			  : res_redirect(r, leads_address(r, req_form(r, "status")));
 }

@@ -17,6 +17,11 @@ const char *delivery_route_words(struct req *r, const struct delivery_filter *f)
 /* n leads were skipped while a destination lacked a credential, which is there now: o has "lacked",
  * the number, and "lacked_href", where they are sent by who may. */
 void crm_tell_lacked(struct req *r, struct uuid connection_id, int64_t n, json_t *o);
+/* To the page that shows how far the task is, for who may see it; else to the list of what it has
+ * not delivered. */
+int crm_redirect_to_task(struct req *r, const struct uuid *task_id);
+/* It is on its way, so that its page is worth a look in a moment. */
+bool delivery_is_under_way(const json_t *delivery);
 /* A filter as hidden fields of a form: [{name,value}]. */
 json_t *delivery_filter_fields(struct req *r, const struct delivery_filter *f);
 /* path with that filter as its query. */

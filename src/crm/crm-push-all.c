@@ -2,7 +2,8 @@
  *
  *	queueing ──page by page──> watching ──nothing is left open──> completed
  *
- * - Pushing again what a filter of deliveries matches is the same, but that it walks those.
+ * - Pushing again what a filter of deliveries matches is the same, but that it walks those. What a
+ *   person has ticked was queued by the request, at once: its task begins by watching.
  * - Queueing: first what no destination has taken, then what one has and another has not. A page is
  *   one transaction, which also moves the task's position, so a run that was cut off goes on where
  *   it stopped. What is pushed are ordinary deliveries with jobs of their own, of the bulk class,
@@ -23,13 +24,15 @@
 
 const struct task_kind crm_push_task = {.name = "push",
     .job = "crm.push_all",
-    .untitled = "Waiting leads pushed",
-    .doing = "Pushing",
-    .did = "Pushed",
-    .received = {"Queued", "pushes"},
-    .updated = {"Delivered", "pushes"},
-    .unchanged = {"Skipped", "pushes"},
-    .failed = {"Failed", "pushes"}};
+    .untitled = "Waiting leads sent",
+    .doing = "Sending",
+    .did = "Sent",
+    .things = "waiting leads",
+    .failed_list = "/admin/deliveries?taskId=",
+    .received = {"In all", "deliveries"},
+    .updated = {"Delivered", "deliveries"},
+    .unchanged = {"Skipped", "deliveries"},
+    .failed = {"Failed", "deliveries"}};
 
 DB_STMT_ROWS(push_items_insert,
     "INSERT INTO push_items (account_id, task_id, is_over, delivery_id) VALUES ", "(?,?,FALSE,?)",
@@ -97,6 +100,7 @@ static int push_all_read(struct push_all *p, struct err *err)
 	p->wait_us = WATCH_FIRST_US;
 	push_all_member(args, "connectionId", &p->only);
 	p->filter = json_object_get(args, "filter");
+	p->is_watching = json_bool(args, "watching");
 	if (t->position.p == NULL)
 		return 0;
 	if ((at = json_parse_stored(a, t->position, err)) == NULL)
@@ -397,6 +401,7 @@ int crm_job_push_all(struct job *j, struct err *err)
 struct push_all_queueing {
 	struct task *task;
 	json_t *args;
+	const char *fact;
 };
 
 static int push_all_queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
@@ -405,14 +410,14 @@ static int push_all_queue_body(struct db *db, struct audit *log, void *arg, stru
 
 	if (task_queue(db, &crm_push_task, q->task, NULL, err) == -1)
 		return -1;
-	audit_fact(log, "crm.push_all", "task", &q->task->id, q->args);
+	audit_fact(log, q->fact, "task", &q->task->id, q->args);
 	return 0;
 }
 
-static int push_task_queue(
-    struct req *r, struct task *t, json_t *args, struct uuid *task_id, struct err *err)
+static int push_task_queue(struct req *r, struct task *t, json_t *args, const char *fact,
+    struct uuid *task_id, struct err *err)
 {
-	struct push_all_queueing q = {t, args};
+	struct push_all_queueing q = {t, args, fact};
 
 	t->account_id = r->actor.account_id;
 	t->created_by = r->actor.user_id;
@@ -423,18 +428,31 @@ static int push_task_queue(
 	return 0;
 }
 
+int crm_queue_watch(
+    struct req *r, const struct uuid *task_id, const char *title, int64_t n, struct err *err)
+{
+	json_t *args = json_own(r->a, json_object());
+	struct task t = {
+	    .id = *task_id, .title = str_from(title), .total = n, .counts = {.received = n}};
+	struct uuid same;
+
+	json_set_bool(args, "watching", true);
+	json_set_int(args, "deliveries", n);
+	return push_task_queue(r, &t, args, "crm.push_again", &same, err);
+}
+
 int crm_queue_again(
     struct req *r, const struct delivery_filter *f, struct uuid *task_id, struct err *err)
 {
 	json_t *args = json_own(r->a, json_object()), *filter = json_object();
 	struct http_pairs pairs = filter_pairs(r->a, &list_of_deliveries, f);
-	struct task t = {.title = STR("Deliveries pushed again")};
+	struct task t = {.title = STR("Deliveries sent again")};
 
 	for (size_t i = 0; i < pairs.n; i++)
 		json_set_strn(filter, arena_strndup(r->a, pairs.v[i].name.p, pairs.v[i].name.n),
 		    pairs.v[i].value);
 	json_set(args, "filter", filter);
-	return push_task_queue(r, &t, args, task_id, err);
+	return push_task_queue(r, &t, args, "crm.push_all", task_id, err);
 }
 
 int crm_queue_all(struct req *r, int64_t limit, const struct uuid *only, struct uuid *task_id,
@@ -452,5 +470,5 @@ int crm_queue_all(struct req *r, int64_t limit, const struct uuid *only, struct 
 	if (only != NULL)
 		json_set_str(args, "connectionId", uuid_dup(r->a, *only));
 	t.total = *pending;
-	return push_task_queue(r, &t, args, task_id, err);
+	return push_task_queue(r, &t, args, "crm.push_all", task_id, err);
 }

@@ -55,8 +55,13 @@ int crm_add_destinations(struct app *app, struct arena *a, const struct uuid *ac
 
 /* A person asks for a lead of the request's account: queues its pushes to every active destination
  * that has not taken it, now, with a row of the audit log; *n counts them. 1, 0 when there is no
- * such lead, -1; ERR_CONFLICT: its details are not fetched yet. */
-int crm_queue_lead(struct req *r, const struct uuid *lead_id, size_t *n, struct err *err);
+ * such lead, -1; ERR_CONFLICT: its details are not fetched yet. The task, or NULL, is to watch
+ * them: crm_queue_watch. */
+int crm_queue_lead(struct req *r, const struct uuid *lead_id, const struct uuid *task_id, size_t *n,
+    struct err *err);
+/* Then the task of that id, whose page shows what becomes of the n deliveries that it watches. */
+int crm_queue_watch(
+    struct req *r, const struct uuid *task_id, const char *title, int64_t n, struct err *err);
 
 /* The lead that was mirrored into that record: 1, 0 there is none, -1. */
 int crm_lead_of_record(struct app *app, struct arena *a, const struct uuid *account_id,

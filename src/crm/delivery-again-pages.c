@@ -10,7 +10,6 @@
 
 #define AGAIN_AT_ONCE 1000 /* deliveries of one form that are sent again */
 #define AGAIN_SLICE 200
-#define TASK_ADDRESS "/admin/imports/%s"
 
 /* ---- filters as fields and addresses --------------------------------------------------------- */
 
@@ -85,7 +84,7 @@ static int destination_name(struct req *r, const struct uuid *id, const char **o
 
 struct delivery_again {
 	struct req *r;
-	const struct uuid *id;
+	const struct uuid *id, *task_id;
 	int found;
 };
 
@@ -94,13 +93,17 @@ static int delivery_again_body(struct db *db, void *arg, struct err *err)
 	struct delivery_again *t = arg;
 
 	t->found = delivery_queue(db, t->r->a, &t->r->actor.account_id, t->id, err);
+	if (t->found == 1 && t->task_id != NULL &&
+	    push_items_add(db, t->r->a, &t->r->actor.account_id, t->task_id, t->id, 1, err) == -1)
+		return -1;
 	return t->found == -1 ? -1 : 0;
 }
 
-/* 1 it is sent again, 0 there is none or it was taken, -1. */
-static int delivery_again(struct req *r, const struct uuid *id, struct err *err)
+/* 1 it is sent again, 0 there is none or it was taken, -1. The task, or NULL, is to watch it. */
+static int delivery_again(
+    struct req *r, const struct uuid *id, const struct uuid *task_id, struct err *err)
 {
-	struct delivery_again again = {.r = r, .id = id};
+	struct delivery_again again = {.r = r, .id = id, .task_id = task_id};
 
 	if (db_transaction(r->app->db, delivery_again_body, &again, err) == 0)
 		return again.found;
@@ -138,9 +141,28 @@ static int deliveries_found(struct req *r, const struct delivery_filter *f, stru
 	return 0;
 }
 
+/* To what comes of them, or back to the list. */
+static int deliveries_sent(
+    struct req *r, const struct delivery_filter *f, const struct uuid *task_id, size_t sent)
+{
+	struct err err = ERR_INIT;
+
+	if (sent == 0) {
+		chrome_flash(r, "error",
+		    "Nothing was sent: what is selected was taken already, or is gone.");
+		return res_redirect(r, deliveries_address(r, DELIVERIES_ADDRESS, f));
+	}
+	if (crm_queue_watch(r, task_id,
+		arena_printf(r->a, "%zu deliver%s sent again", sent, sent == 1 ? "y" : "ies"),
+		(int64_t)sent, &err) == -1)
+		return res_error(r, &err);
+	chrome_flash(r, "ok", "Sending %zu again. What comes of it is shown here.", sent);
+	return crm_redirect_to_task(r, task_id);
+}
+
 int crm_page_deliveries_push(struct req *r)
 {
-	struct uuid *ids = arena_array(r->a, AGAIN_AT_ONCE, sizeof(*ids));
+	struct uuid *ids = arena_array(r->a, AGAIN_AT_ONCE, sizeof(*ids)), task_id = uuid_new();
 	struct delivery_filter f = filter_of(r, &r->form);
 	struct err err = ERR_INIT;
 	size_t n, sent = 0;
@@ -152,18 +174,13 @@ int crm_page_deliveries_push(struct req *r)
 	else if (deliveries_found(r, &f, ids, AGAIN_AT_ONCE, &n, &err) == -1)
 		return res_error(r, &err);
 	for (size_t i = 0; i < n; i++) {
-		int found = delivery_again(r, &ids[i], &err);
+		int found = delivery_again(r, &ids[i], &task_id, &err);
 
 		if (found == -1)
 			return res_error(r, &err);
 		sent += (size_t)found;
 	}
-	if (sent == 0)
-		chrome_flash(r, "error",
-		    "Nothing was sent: what is selected was taken already, or is gone.");
-	else
-		chrome_flash(r, "ok", "Sending %zu again. Reload to see the result.", sent);
-	return res_redirect(r, deliveries_address(r, DELIVERIES_ADDRESS, &f));
+	return deliveries_sent(r, &f, &task_id, sent);
 }
 
 int crm_page_delivery_push(struct req *r)
@@ -178,14 +195,15 @@ int crm_page_delivery_push(struct req *r)
 	found = delivery_get_json(r->app, r->a, &r->actor.account_id, &id, &d, &attempts, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such delivery");
-	if (found == -1 || (found = delivery_again(r, &id, &err)) == -1)
+	if (found == -1 || (found = delivery_again(r, &id, NULL, &err)) == -1)
 		return res_error(r, &err);
 	if (found == 1)
-		chrome_flash(r, "ok", "Sending it again. Reload to see the result.");
+		chrome_flash(r, "ok", "Sending it again. What comes of it is shown here.");
 	else
 		chrome_flash(
 		    r, "error", "Nothing was sent: %s has this lead already.", json_str(d, "name"));
-	return res_redirect(r, arena_printf(r->a, DELIVERIES_ADDRESS "/%s", uuid_dup(r->a, id)));
+	return res_redirect(r, arena_printf(r->a, DELIVERIES_ADDRESS "/%s%s", uuid_dup(r->a, id),
+				   found == 1 ? "?live=1" : ""));
 }
 
 /* ---- all that match -------------------------------------------------------------------------- */
@@ -254,14 +272,6 @@ int crm_page_again(struct req *r)
 	return chrome_page(r, 200, "deliveries", "Send again", "crm/again", json_incref(data));
 }
 
-/* Where the task's progress is, for who may see it. */
-static int redirect_to_task(struct req *r, const struct uuid *task_id, const char *otherwise)
-{
-	if ((r->actor.permissions & PERMIT(RECORDS_VIEW)) == 0)
-		return res_redirect(r, otherwise);
-	return res_redirect(r, arena_printf(r->a, TASK_ADDRESS, uuid_dup(r->a, *task_id)));
-}
-
 int crm_page_again_post(struct req *r)
 {
 	struct delivery_filter f = filter_of(r, &r->form);
@@ -272,8 +282,8 @@ int crm_page_again_post(struct req *r)
 		return res_problem(r, 422, "What is to be sent again cannot be told from this");
 	if (crm_queue_again(r, &f, &task_id, &err) == -1)
 		return res_error(r, &err);
-	chrome_flash(r, "ok", "Sending them again. This page shows how far it is.");
-	return redirect_to_task(r, &task_id, deliveries_address(r, DELIVERIES_ADDRESS, &f));
+	chrome_flash(r, "ok", "Sending them again. What comes of it is shown here.");
+	return crm_redirect_to_task(r, &task_id);
 }
 
 /* ---- all that wait --------------------------------------------------------------------------- */
@@ -318,5 +328,5 @@ int crm_page_push_waiting(struct req *r)
 		return res_error(r, &err);
 	chrome_flash(r, "ok", "Sending about %lld waiting lead%s to %s.", (long long)pending,
 	    pending == 1 ? "" : "s", is_one ? to : "every destination");
-	return redirect_to_task(r, &task_id, DELIVERIES_ADDRESS);
+	return crm_redirect_to_task(r, &task_id);
 }

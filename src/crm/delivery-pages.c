@@ -46,6 +46,10 @@ static void deliveries_show_filters(struct req *r, const struct delivery_filter 
 	if (f->route.n > 0)
 		chrome_pill(r, "route", delivery_route_words(r, f), data);
 	json_set_strn(data, "route", f->route);
+	if (!uuid_is_nil(f->task_id)) {
+		chrome_pill(r, "taskId", "Not delivered by one sending", data);
+		json_set_str(data, "task_id", uuid_dup(r->a, f->task_id));
+	}
 	json_set_int(data, "filter_count", n);
 	json_set(data, "hidden", delivery_filter_fields(r, f));
 	json_set_str(data, "again_href",
@@ -107,7 +111,7 @@ static void attempt_show(struct req *r, json_t *attempt)
 	const int64_t status = json_int(attempt, "status");
 	const char *error = json_str(attempt, "error");
 
-	connection_tell_error(r->a, attempt, json_str(attempt, "name"), error);
+	connection_tell_push_error(r->a, attempt, json_str(attempt, "name"), error);
 	json_set_bool(attempt, "is_good", error == NULL);
 	json_set_str(attempt, "http",
 	    status > 0 ? arena_printf(r->a, "HTTP %lld", (long long)status) : NULL);
@@ -131,6 +135,8 @@ static int delivery_show(struct req *r, json_t *d, json_t *attempts)
 	json_array_each(attempts, i, attempt)
 		attempt_show(r, attempt);
 	json_set(data, "delivery", json_incref(d));
+	chrome_refresh(r, delivery_is_under_way(d) && str_is(req_query(r, "live"), "1"),
+	    json_time(d, "updatedAt"), data);
 	json_set(data, "tries", json_incref(attempts));
 	json_set_bool(data, "has_tries", json_array_size(attempts) > 0);
 	json_set_bool(

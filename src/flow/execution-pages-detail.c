@@ -322,6 +322,7 @@ int execution_page_detail(struct req *r)
 	json_set(data, "run", json_incref(run));
 	json_set(data, "failure", error_json(r, &x, plan, is_flow_there));
 	json_set_bool(data, "is_over", is_over);
+	chrome_refresh(r, !is_over && str_is(req_query(r, "live"), "1"), x.created_us, data);
 	json_set_bool(data, "is_test", x.version == 0);
 	json_set_bool(data, "is_failed", strcmp(x.status, EXECUTION_FAILED) == 0);
 	json_set_bool(data, "is_cancelling", !is_over && x.is_cancelling);

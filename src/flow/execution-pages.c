@@ -261,7 +261,7 @@ int execution_page_again(struct req *r)
 	else if (left > 0)
 		chrome_flash(r, "error", "%zu run again, %zu could not: %s.", n, left, reason);
 	else
-		chrome_flash(r, "ok", "%zu %s again. Reload to see what comes of %s.", n,
-		    n == 1 ? "runs" : "run", n == 1 ? "it" : "them");
+		chrome_flash(r, "ok", "%zu %s again. What comes of %s stands in the list of runs.",
+		    n, n == 1 ? "runs" : "run", n == 1 ? "it" : "them");
 	return res_redirect(r, list_address(r));
 }

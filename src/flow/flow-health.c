@@ -38,7 +38,8 @@ const char *flow_trigger_words(struct app *app, struct arena *a, const json_t *t
 	const char *type = json_str(trigger, "resourceType"),
 		   *provider = json_str(trigger, "providerType");
 	const struct provider *p = provider_find(app->providers, str_from(provider));
-	const char *from = p != NULL ? provider_display_name(p) : provider;
+	const bool is_any = provider != NULL && strcmp(provider, TRIGGER_ANY) == 0;
+	const char *from = is_any ? "any source" : p != NULL ? provider_display_name(p) : provider;
 	char *word;
 
 	if (strcmp(kind, TRIGGER_SCHEDULE) == 0)

@@ -161,7 +161,8 @@ static void start_add_provider(struct ready_form *f, json_t *list, const char *p
 	start_add(f, list, provider, flow_trigger_words(f->r->app, f->r->a, trigger));
 }
 
-/* Who sent such records this year comes first, then the connected ones that could. */
+/* A lead is a lead wherever it comes from. Then who sent such records this year, then the connected
+ * ones that could; of other records any source comes last. */
 static int starts_show(struct ready_form *f, json_t *data, struct err *err)
 {
 	const char *type = json_str(f->ready, "resourceType"), *id;
@@ -175,6 +176,8 @@ static int starts_show(struct ready_form *f, json_t *data, struct err *err)
 		(int32_t)clock_day(clock_now_us()) - STARTS_DAYS, &days, &n, err) == -1 ||
 	    connection_names(f->r->app, f->r->a, account_id, &connections, err) == -1)
 		return -1;
+	if (strcmp(type, "lead") == 0)
+		start_add_provider(f, list, TRIGGER_ANY);
 	for (size_t i = 0; i < n; i++)
 		if (json_object_get(seen, days[i].provider_type) == NULL) {
 			json_set_bool(seen, days[i].provider_type, true);
@@ -189,6 +192,8 @@ static int starts_show(struct ready_form *f, json_t *data, struct err *err)
 		json_set_bool(seen, name, true);
 		start_add_provider(f, list, name);
 	}
+	if (strcmp(type, "lead") != 0)
+		start_add_provider(f, list, TRIGGER_ANY);
 	start_add(f, list, "", "I'll say it later");
 	return 0;
 }
@@ -366,7 +371,8 @@ static int ready_start(struct req *r, const struct flow *f, const json_t *ready,
 	    .created_us = f->created_us,
 	    .updated_us = f->created_us};
 
-	if (provider.n == 0 || provider_find(r->app->providers, provider) == NULL ||
+	if ((!str_is(provider, TRIGGER_ANY) &&
+		provider_find(r->app->providers, provider) == NULL) ||
 	    (r->actor.permissions & PERMIT(TRIGGERS_WRITE)) == 0)
 		return 0;
 	return trigger_write(r, TRIGGER_MAKE, &t, err);

@@ -108,6 +108,7 @@ static void item_show_ways(const struct flow_page *p, const struct flow_step *s,
 
 	for (size_t i = 0; i < 4; i++)
 		json_set_bool(o, names[i], draft_target(&p->d, s, ways[i], &at));
+	json_set_bool(o, "is_alone", !json_bool(o, "up") && !json_bool(o, "down"));
 	if (!draft_locate(&p->d, s, &at))
 		return;
 	json_set_str(o, "address", draft_address(p->r->a, at.owner, at.list));

@@ -174,9 +174,10 @@ static int previews_show(struct testing *t, json_t *data, struct err *err)
 	json_set_bool(data, "is_preview", true);
 	json_set_str(data, "preview_words",
 	    arena_printf(t->p.r->a,
-		"Of the last %zu records %zu would go through, %zu would end at a "
+		"Of the last %zu record%s %zu would go through, %zu would end at a "
 		"filter, %zu would fail. Nothing was done.",
-		json_array_size(t->records), done, ended, failed));
+		json_array_size(t->records), json_array_size(t->records) == 1 ? "" : "s", done,
+		ended, failed));
 	return 0;
 }
 
@@ -275,7 +276,8 @@ static int test_run(struct testing *t, json_t *payload)
 	if (flow_test_start(r, &t->p.f, payload, &id, &err) == -1)
 		return res_error(r, &err);
 	chrome_flash(r, "ok", "The draft runs for real, with all that its steps do.");
-	return res_redirect(r, arena_printf(r->a, "/admin/task-history/%s", uuid_dup(r->a, id)));
+	return res_redirect(
+	    r, arena_printf(r->a, "/admin/task-history/%s?live=1", uuid_dup(r->a, id)));
 }
 
 int flow_page_test_post(struct req *r)
@@ -362,6 +364,7 @@ int flow_page_run_post(struct req *r)
 		return res_error(r, &err);
 	if (uuid_is_nil(id))
 		return run_refused(&t);
-	chrome_flash(r, "ok", "It runs. Reload to see how far it is.");
-	return res_redirect(r, arena_printf(r->a, "/admin/task-history/%s", uuid_dup(r->a, id)));
+	chrome_flash(r, "ok", "It runs. How far it is is shown here.");
+	return res_redirect(
+	    r, arena_printf(r->a, "/admin/task-history/%s?live=1", uuid_dup(r->a, id)));
 }

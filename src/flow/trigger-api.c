@@ -104,6 +104,12 @@ static bool trigger_name_is_valid(struct str name)
 	return name.n > 0 && name.n <= LIMIT_TYPE_BYTES;
 }
 
+/* Records of a type are the same whoever sends them; a list is asked of one. */
+static bool trigger_is_of_any(const struct trigger *t)
+{
+	return str_is(t->provider_type, TRIGGER_ANY) && strcmp(t->kind, TRIGGER_WEBHOOK) == 0;
+}
+
 /* What goes with the kind: a schedule is of no provider. */
 int trigger_check(struct req *r, struct trigger *t, struct err *err)
 {
@@ -111,7 +117,7 @@ int trigger_check(struct req *r, struct trigger *t, struct err *err)
 
 	if (!is_schedule && t->provider_type.n == 0)
 		req_invalid(r, "providerType", "is needed");
-	else if (!is_schedule && !record_type_is_valid(t->provider_type))
+	else if (!is_schedule && !trigger_is_of_any(t) && !record_type_is_valid(t->provider_type))
 		req_invalid(r, "providerType", "is no provider");
 	if (!is_schedule && t->name.n == 0)
 		req_invalid(r, "triggerName", "is needed");

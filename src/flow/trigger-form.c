@@ -178,6 +178,7 @@ static int show_providers(struct req *r, const struct trigger *t, json_t *data, 
 	json_set(data, "other_providers", others);
 	if (connection_counts(r, &counts, err) == -1)
 		return -1;
+	json_set_bool(data, "is_of_any", str_is(t->provider_type, TRIGGER_ANY));
 	for (size_t i = 0; i < providers_count(r->app->providers); i++) {
 		const struct provider *p = provider_at(r->app->providers, i);
 		const char *name = provider_name(p);
@@ -308,7 +309,9 @@ int trigger_form_show(struct req *r, const struct trigger *t, json_t *data, stru
 	json_set_bool(data, "on_import", trigger_takes_imports(t));
 	if (t->provider_type.n > 0)
 		json_set_str(data, "provider_label",
-		    provider_label(r->app, str_copy(r->a, t->provider_type).p));
+		    str_is(t->provider_type, TRIGGER_ANY)
+			? "any source"
+			: provider_label(r->app, str_copy(r->a, t->provider_type).p));
 	if (show_connections(r, t, data, err) == -1 || show_types(r, data, err) == -1)
 		return -1;
 	return strcmp(t->kind, TRIGGER_POLL) == 0 ? show_poll(r, t, data, err)

@@ -272,7 +272,7 @@ int triggers_of_account(
 
 bool trigger_fits(const struct trigger *t, struct str provider_type, struct str resource_type)
 {
-	return str_eq(t->provider_type, provider_type) &&
+	return (str_is(t->provider_type, TRIGGER_ANY) || str_eq(t->provider_type, provider_type)) &&
 	       (str_is(t->resource_type, "*") || str_eq(t->resource_type, resource_type));
 }
 

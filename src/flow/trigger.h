@@ -22,6 +22,7 @@
 /* What a trigger says that was due. */
 #define TRIGGER_NOT_PUBLISHED "The flow is not published, so nothing was started"
 
+#define TRIGGER_ANY "*" /* provider_type: of any; resource_type: of each */
 struct trigger {
 	struct uuid id, account_id, flow_id, connection_id; /* connection_id nil: any */
 	const char *kind;                                   /* TRIGGER_WEBHOOK, _POLL, _SCHEDULE */

@@ -505,6 +505,29 @@ static const char *chrome_link_without(
 	return buf_ok(b) ? b->p : "?";
 }
 
+/* Browsers know whole seconds only. */
+static int refresh_wait_s(int64_t age_us)
+{
+	static const struct {
+		int until_s, wait_s;
+	} paces[] = {{10, 1}, {60, 2}, {600, 5}};
+
+	for (size_t i = 0; i < sizeof(paces) / sizeof(*paces); i++)
+		if (age_us < paces[i].until_s * SECOND_US)
+			return paces[i].wait_s;
+	return 10;
+}
+
+void chrome_refresh(struct req *r, bool is_running, int64_t since_us, json_t *data)
+{
+	bool is_live = is_running && !str_is(req_query(r, "live"), "0");
+
+	json_set_bool(data, "is_live", is_live);
+	if (is_live)
+		res_header(r, "Refresh",
+		    arena_printf(r->a, "%d", refresh_wait_s(clock_now_us() - since_us)));
+}
+
 const char *chrome_link(struct req *r, const char *name, struct str value)
 {
 	return chrome_link_without(

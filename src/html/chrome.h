@@ -17,6 +17,9 @@ int chrome_settings(struct req *r, int status, const char *part, const char *tit
  * ("problem" for none), "wrong_fields" their labels (of a name that does not tell, a row of
  * wrong_labels), and the page's title says that there is an error. msg as in struct err. */
 void chrome_wrong(struct req *r, json_t *data, const char *field, const char *msg);
+/* Of a page that shows work under way, begun then: adds "is_live" and lets the page come again by
+ * itself, soon at first so that short work is seen done, then less often; ?live=0 stops it. */
+void chrome_refresh(struct req *r, bool is_running, int64_t since_us, json_t *data);
 /* A message shown once on the next page (signed cookie). kind: "ok", "error", or "note" for what is
  * neither. */
 void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)

@@ -80,6 +80,15 @@ static void svg_label(struct buf *b, double x, const char *anchor, const char *l
 	buf_str(b, "</text>");
 }
 
+/* Of the bar that begins at x; near the right edge it would not fit, so it ends there. */
+static void svg_label_bar(struct buf *b, double x, double pitch, const char *label)
+{
+	bool is_near_edge = x > 85;
+
+	svg_label(
+	    b, is_near_edge ? x + pitch : x + pitch * 0.15, is_near_edge ? "end" : "start", label);
+}
+
 /* Where one is pointed at: its title, and all of its height. */
 static void svg_hit(struct buf *b, double x, double width)
 {
@@ -170,7 +179,7 @@ static void svg_label_points(struct buf *b, const struct svg_point *points, size
 	const size_t every = svg_label_every(n), last = now == NULL ? n : n - every;
 
 	for (size_t i = 0; i < last; i += every)
-		svg_label(b, pitch * ((double)i + 0.15), "start",
+		svg_label_bar(b, pitch * (double)i, pitch,
 		    points[i].axis != NULL ? points[i].axis : points[i].label);
 	if (now != NULL)
 		svg_label(b, 100.0, "end", now);
@@ -267,7 +276,7 @@ void svg_stacks(struct arena *a, struct buf *b, const char *title,
 	}
 	svg_number_lines(b, total, top);
 	for (size_t i = 0; i < n; i += svg_label_every(n))
-		svg_label(b, pitch * ((double)i + 0.15), "start", stacks[i].axis);
+		svg_label_bar(b, pitch * (double)i, pitch, stacks[i].axis);
 	for (size_t i = 0; i < n; i++)
 		svg_number_cut(b, pitch * ((double)i + 0.5), svg_stack_height(&stacks[i]), top);
 	buf_str(b, "</svg>");

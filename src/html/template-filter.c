@@ -29,6 +29,8 @@ static const struct {
     {"query", FILTER_QUERY},
     {"words", FILTER_WORDS},
     {"count", FILTER_COUNT},
+    {"s", FILTER_S},
+    {"ies", FILTER_IES},
     {"breaks", FILTER_BREAKS},
 };
 
@@ -102,7 +104,8 @@ static void bytes_scaled(double v, const char *const *units, size_t n, double st
 		v /= step;
 		i++;
 	}
-	buf_printf(out, i == 0 || v >= 100 ? "%.0f %s" : "%.1f %s", v, units[i]);
+	/* the unit stays at its number */
+	buf_printf(out, i == 0 || v >= 100 ? "%.0f\u00a0%s" : "%.1f\u00a0%s", v, units[i]);
 }
 
 static const char month_names[12][4] = {
@@ -277,6 +280,11 @@ static bool filter_as_json(const json_t *v, struct buf *out)
 	return true;
 }
 
+static bool is_one(const json_t *v)
+{
+	return json_is_integer(v) && json_integer_value(v) == 1;
+}
+
 bool filter_text(
     enum template_filter f, const json_t *v, const struct template_when *when, struct buf *out)
 {
@@ -316,6 +324,12 @@ bool filter_text(
 			return false;
 		number_grouped(
 		    (int64_t)(json_is_array(v) ? json_array_size(v) : json_object_size(v)), out);
+		return true;
+	case FILTER_S:
+		buf_str(out, is_one(v) ? "" : "s");
+		return true;
+	case FILTER_IES:
+		buf_str(out, is_one(v) ? "y" : "ies");
 		return true;
 	case FILTER_QUERY: {
 		struct buf raw;

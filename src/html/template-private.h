@@ -38,6 +38,8 @@ enum template_filter {
 	FILTER_QUERY,
 	FILTER_WORDS,
 	FILTER_COUNT,
+	FILTER_S,
+	FILTER_IES,
 	FILTER_BREAKS,
 };
 

@@ -15,6 +15,7 @@
  *                     number (1,234), bytes, duration (of microseconds), json (pretty text), tree
  *                     (JSON as folding lists), details (JSON as labels and values), query
  *                     (percent-encoded), words (some_name → Some name), count (length),
+ *                     s and ies (the end of a word behind that number: 1 lead, 2 leads, 3 tries),
  *                     breaks (text that may break behind @ . _ and /),
  *                     default:TEXT; time and its like are plain text within attributes, and show
  *                     the zone whose name is the member "_zone" of the data

@@ -13,7 +13,6 @@
 
 #define PAGE_ROWS 50
 #define ERROR_ROWS 50
-#define REFRESH_S "10"
 
 /* ---- the form ------------------------------------------------------------------------------ */
 
@@ -255,6 +254,8 @@ static const char *task_heading(struct req *r, const struct task *t)
 	if (kind == NULL || kind->doing == NULL)
 		return kind == NULL ? t->kind : kind->untitled;
 	verb = t->status == TASK_COMPLETED ? kind->did : kind->doing;
+	if (kind->things != NULL)
+		return arena_printf(r->a, "%s %s", verb, kind->things);
 	return t->resource_type.n == 0 ? arena_printf(r->a, "%s records", verb)
 				       : arena_printf(r->a, "%s %.*s records", verb,
 					     (int)t->resource_type.n, t->resource_type.p);
@@ -369,6 +370,8 @@ static json_t *task_figures(struct req *r, const struct task *t)
 		return figures;
 	if (is_import(t) && c->failed > 0)
 		href = arena_printf(r->a, "%s/errors", import_address(r, t));
+	else if (kind->failed_list != NULL && c->failed > 0)
+		href = arena_printf(r->a, "%s%s", kind->failed_list, uuid_dup(r->a, t->id));
 	figures_add(figures, &kind->received, c->received, false, NULL);
 	figures_add(figures, &kind->created, c->created, false, NULL);
 	figures_add(figures, &kind->updated, c->updated, false, NULL);
@@ -443,9 +446,7 @@ int import_page_detail(struct req *r)
 	json_set_int(data, "percent", t.total > 0 ? t.done * 100 / t.total : 100);
 	if (t.started_us != 0 && t.finished_us != 0)
 		json_set_int(data, "took", t.finished_us - t.started_us);
-	json_set_bool(data, "is_live", is_running && !str_is(req_query(r, "live"), "0"));
-	if (json_is_true(json_object_get(data, "is_live")))
-		res_header(r, "Refresh", REFRESH_S);
+	chrome_refresh(r, is_running, t.created_us, data);
 	return chrome_page(r, 200, "runs", json_str(json_object_get(data, "task"), "heading"),
 	    "import/detail", data);
 }

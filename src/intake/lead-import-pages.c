@@ -8,7 +8,6 @@
 
 #define SHOWN 50
 #define BEGUN_MOST 100
-#define REFRESH_S "10"
 
 /* ---- what is told ---------------------------------------------------------------------------- */
 
@@ -79,6 +78,8 @@ static int page_add_imports(struct req *r, json_t *data, struct err *err)
 		return -1;
 	for (size_t i = 0; i < tasks.n; i++) {
 		json_array_append_new(list, import_row(r, &tasks.v[i]));
+		if (!is_running && task_is_open(&tasks.v[i]))
+			json_set_int(data, "begun_us", tasks.v[i].created_us);
 		is_running = is_running || task_is_open(&tasks.v[i]);
 	}
 	json_set_bool(data, "has_imports", tasks.n > 0);
@@ -97,11 +98,8 @@ static int import_page_show(struct req *r, int status, const struct err *problem
 	json_set_strn(data, "formId", req_form(r, "formId"));
 	json_set_strn(data, "since", req_form(r, "since"));
 	json_set_bool(data, "can_import", (r->actor.permissions & PERMIT(LEADS_WRITE)) != 0);
-	json_set_bool(data, "is_live",
-	    problem == NULL && json_is_true(json_object_get(data, "is_running")) &&
-		!str_is(req_query(r, "live"), "0"));
-	if (json_is_true(json_object_get(data, "is_live")))
-		res_header(r, "Refresh", REFRESH_S);
+	chrome_refresh(r, problem == NULL && json_is_true(json_object_get(data, "is_running")),
+	    json_int(data, "begun_us"), data);
 	if (problem != NULL)
 		chrome_wrong(r, data, problem->field, problem->msg);
 	return chrome_page(r, status, "leads", "Import leads", "lead/import", json_incref(data));

@@ -63,6 +63,7 @@ int lead_page_test_post(struct req *r)
 		return res_error(r, &err);
 	if (rc == 0)
 		return 0;
-	chrome_flash(r, "ok", "The test lead is here. Reload to see what each destination said.");
-	return res_redirect(r, arena_printf(r->a, LEADS_PAGE_ADDRESS "/%s", uuid_dup(r->a, id)));
+	chrome_flash(r, "ok", "The test lead is here. What each destination says is shown below.");
+	return res_redirect(
+	    r, arena_printf(r->a, LEADS_PAGE_ADDRESS "/%s?live=1", uuid_dup(r->a, id)));
 }

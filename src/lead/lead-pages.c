@@ -132,7 +132,7 @@ static json_t *delivery_chip_of(struct arena *a, const json_t *destinations)
 		json_set_str(chip, "who", json_str(sum.waiter, "name"));
 	if (sum.failed > 0) {
 		json_set_str(chip, "who", json_str(sum.culprit, "name"));
-		connection_tell_error(
+		connection_tell_push_error(
 		    a, chip, json_str(sum.culprit, "name"), json_str(sum.culprit, "lastError"));
 		json_set_str(chip, "why", json_str(chip, "error_words"));
 		/* a time that has passed is no promise: it waits for its turn */
@@ -379,6 +379,23 @@ static void lead_show_exports(const struct record_browse *b, json_t *data)
 				   formats[i][1], filter_query(a, &list_of_leads, &f)));
 }
 
+/* Leads that are listed since they were not delivered: with what was said, instead of the usual
+ * columns, and to be sent again all at once. */
+static void lead_list_show_failures(const struct record_browse *b, json_t *data)
+{
+	json_t *row;
+	size_t i;
+
+	if (!str_is(b->extra, LEAD_SYNC_FAILED) && !str_is(b->extra, LEAD_SYNC_DEAD))
+		return;
+	json_set_bool(data, "has_failed", json_array_size(b->slice.s.rows) > 0);
+	if (b->columns != NULL)
+		return;
+	json_set(data, "columns", json_array());
+	json_array_each(b->slice.s.rows, i, row)
+		json_set(row, "cells", json_array());
+}
+
 static int lead_list_show(struct record_browse *b, json_t *data, struct err *err)
 {
 	struct req *r = b->r;
@@ -399,6 +416,7 @@ static int lead_list_show(struct record_browse *b, json_t *data, struct err *err
 	json_set_bool(data, "is_leads_page", true);
 	json_set_bool(data, "may_test_lead", (r->actor.permissions & PERMIT(LEADS_WRITE)) != 0);
 	json_set_strn(data, "status", b->extra);
+	lead_list_show_failures(b, data);
 	if (json_array_size(rows) > 0 && lead_add_figures(r, data, err) == -1)
 		return -1;
 	json_set_bool(data, "can_add", (r->actor.permissions & PERMIT(LEADS_WRITE)) != 0);

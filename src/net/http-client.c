@@ -454,31 +454,30 @@ static int transfer_error(
 	case CURLE_OPERATION_TIMEDOUT:
 		(void)curl_easy_getinfo(t->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
 		if (connect_us == 0)
-			return err_set(err, ERR_TIMEOUT, "no connection to %s port %d in time",
+			return err_set(err, ERR_TIMEOUT, HTTP_NO_CONNECTION "%s port %d in time",
 			    t->host, t->port);
-		return err_set(err, ERR_TIMEOUT, "%s did not answer within %lld ms", t->host,
+		return err_set(err, ERR_TIMEOUT, "%s " HTTP_NO_ANSWER " %lld ms", t->host,
 		    (long long)timeout_ms);
 	case CURLE_COULDNT_RESOLVE_HOST:
-		return err_set(err, ERR_UNAVAILABLE, "%s has no address", t->host);
+		return err_set(err, ERR_UNAVAILABLE, "%s " HTTP_NO_ADDRESS, t->host);
 	case CURLE_COULDNT_CONNECT:
 		if (t->is_refused)
 			return err_set(
-			    err, ERR_REFUSED, "the address of %s is not a public one", t->host);
-		return err_set(err, ERR_UNAVAILABLE, "%s port %d does not accept connections",
-		    t->host, t->port);
+			    err, ERR_REFUSED, "the address of %s " HTTP_NOT_PUBLIC " one", t->host);
+		return err_set(
+		    err, ERR_UNAVAILABLE, "%s port %d " HTTP_NOT_LISTENING, t->host, t->port);
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_ISSUER_ERROR:
-		return err_set(err, ERR_UNAVAILABLE, "TLS with %s failed: %s", t->host,
+		return err_set(err, ERR_UNAVAILABLE, HTTP_TLS_FAILED "%s failed: %s", t->host,
 		    *t->error != '\0' ? t->error : curl_easy_strerror(t->result));
 	case CURLE_GOT_NOTHING:
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
 	case CURLE_PARTIAL_FILE:
-		return err_set(err, ERR_UNAVAILABLE,
-		    "%s closed the connection before its answer ended", t->host);
+		return err_set(err, ERR_UNAVAILABLE, "%s " HTTP_BROKE_OFF, t->host);
 	default:
 		return err_set(err, ERR_UNAVAILABLE, "the call to %s failed: %s", t->host,
 		    curl_easy_strerror(t->result));

@@ -31,6 +31,15 @@ struct http_answer {
 	bool was_sent; /* also of a call that failed: the other side may have had it */
 };
 
+/* What sentences of failed calls have in common, by which they are told apart. */
+#define HTTP_NO_ADDRESS "has no address"
+#define HTTP_NOT_LISTENING "does not accept connections"
+#define HTTP_NO_CONNECTION "no connection to "
+#define HTTP_NO_ANSWER "did not answer within"
+#define HTTP_TLS_FAILED "TLS with "
+#define HTTP_BROKE_OFF "closed the connection before its answer ended"
+#define HTTP_NOT_PUBLIC "is not a public" /* as net/egress.c has it */
+
 /* One per process, made after a fork. cfg must outlive it. */
 struct http_client *http_client_new(const struct config *cfg, struct err *err);
 void http_client_free(struct http_client *c);

@@ -119,7 +119,8 @@ static int attention_add_connections(struct req *r, json_t *list, struct err *er
 	}
 	if (n > told)
 		attention_add(list,
-		    arena_printf(r->a, "%zu more connections have an error", n - told),
+		    arena_printf(r->a, "%zu more connection%s an error", n - told,
+			n - told == 1 ? " has" : "s have"),
 		    "/admin/connections", "Fix");
 	return 0;
 }
@@ -144,8 +145,9 @@ static int attention_add_endings(struct req *r, json_t *list, struct err *err)
 
 		if (i == NAMED_MOST) {
 			attention_add(list,
-			    arena_printf(r->a, "%zu more logins end soon",
-				json_array_size(rows) - NAMED_MOST),
+			    arena_printf(r->a, "%zu more login%s soon",
+				json_array_size(rows) - NAMED_MOST,
+				json_array_size(rows) == NAMED_MOST + 1 ? " ends" : "s end"),
 			    "/admin/connections", "See them");
 			break;
 		}

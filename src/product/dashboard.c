@@ -254,10 +254,12 @@ struct first_run {
 	bool has_source, has_destination, has_lead, has_success, has_failure, has_sandbox;
 };
 
+/* Once one has arrived somewhere they are over, wherever it came from. */
 static void dashboard_add_steps(json_t *data, const struct first_run *f)
 {
 	json_t *steps = json_array();
 
+	json_set_bool(data, "is_new", !f->has_success);
 	json_set(data, "steps", steps);
 	dashboard_add_step(steps, f->has_source, true, "Connect a lead source",
 	    "Meta Lead Ads, HubSpot or any signed webhook.",
@@ -270,14 +272,12 @@ static void dashboard_add_steps(json_t *data, const struct first_run *f)
 	    f->has_sandbox ? "By hand, from your own form, or from the sandbox."
 			   : "By hand, or from your own form.",
 	    "/admin/leads/test", "Send one");
-	dashboard_add_step(steps, f->has_success, f->has_destination && f->has_lead,
+	dashboard_add_step(steps, false, f->has_destination && f->has_lead,
 	    "See it arrive at the destination",
 	    f->has_failure ? "A destination refused it: what it said is in the list."
 			   : "It goes by itself, within a second.",
 	    f->has_failure ? "/admin/deliveries?status=failed" : "/admin/deliveries",
 	    f->has_failure ? "See why" : "See deliveries");
-	json_set_bool(data, "is_new",
-	    !f->has_source || !f->has_destination || !f->has_lead || !f->has_success);
 }
 
 static int dashboard_add_connections(struct req *r, json_t *data, struct err *err)
@@ -289,6 +289,7 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 	size_t i, nto;
 
 	if (dashboard_connections(r->app, r->a, &r->actor.account_id, &rows, err) == -1 ||
+	    connections_tell_states(r, rows, err) == -1 ||
 	    connection_list_destinations(r->app, r->a, &r->actor.account_id, &to, &nto, err) ==
 		-1 ||
 	    dashboard_first_pushes(r->app, r->a, &r->actor.account_id, &first.has_success,
@@ -299,10 +300,12 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 		    provider_find(r->app->providers, str_from(json_str(row, "providerType")));
 		if (p == NULL)
 			continue;
-		connection_tell_error(r->a, row, "It", json_str(row, "lastError"));
-		json_set_bool(
-		    row, "is_active", str_is(str_from(json_str(row, "status")), CONNECTION_ACTIVE));
-		first.has_source = first.has_source || provider_can(p, "webhook_receive");
+		if (provider_can(p, "crm_push"))
+			connection_tell_push_error(r->a, row, "It", json_str(row, "lastError"));
+		else
+			connection_tell_error(r->a, row, "It", json_str(row, "lastError"));
+		first.has_source = first.has_source || provider_can(p, "webhook_receive") ||
+				   provider_can(p, "poll");
 	}
 	first.has_destination = nto > 0;
 	provider_label_rows(r->app, rows);

@@ -255,8 +255,9 @@ static int bulk_replay_all(struct req *r, const struct record_browse *b)
 	struct err err = ERR_INIT;
 
 	if (record_replay_all(r, &wish, &err) == 0)
-		chrome_flash(
-		    r, "ok", "The flows run again for all that match. Reload for progress.");
+		chrome_flash(r, "ok",
+		    "The flows run again for all that match. How far it is is shown in Runs, "
+		    "Imports and bulk work.");
 	else
 		chrome_flash(r, "error", "The flows could not be run again. Try later.");
 	return res_redirect(r, record_browse_link(b));
@@ -285,10 +286,13 @@ static int bulk_delete_all(struct req *r, const struct record_browse *b, int64_t
 	if (record_delete_all(r, record_browse_filter_json(b), asked_us, n, &err) == -1)
 		return res_error(r, &err);
 	if (n > 0)
-		chrome_flash(r, "ok", "Deleting %" PRId64 " record%s. Reload for progress.", n,
-		    plural_ending(n));
+		chrome_flash(r, "ok",
+		    "Deleting %" PRId64
+		    " record%s. How far it is is shown in Runs, Imports and bulk work.",
+		    n, plural_ending(n));
 	else
-		chrome_flash(r, "ok", "Deleting them. Reload for progress.");
+		chrome_flash(r, "ok",
+		    "Deleting them. How far it is is shown in Runs, Imports and bulk work.");
 	return res_redirect(r, record_browse_link(b));
 }
 

@@ -208,7 +208,7 @@ static void activity_tell_push(struct req *r, json_t *e)
 	    error == NULL ? arena_printf(r->a, "Delivered to %s", name)
 			  : arena_printf(r->a, "Attempt %" PRId64 " to %s failed",
 				json_int(e, "attempt"), name));
-	connection_tell_error(r->a, e, json_str(e, "name"), error);
+	connection_tell_push_error(r->a, e, json_str(e, "name"), error);
 	json_set_str(e, "detail", json_str(e, "error_words"));
 	json_set_str(e, "note", status > 0 ? arena_printf(r->a, "HTTP %" PRId64, status) : NULL);
 	json_set_str(e, "mark", error == NULL ? "success" : "failed");

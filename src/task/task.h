@@ -38,6 +38,8 @@ struct task_kind {
 	bool is_file;         /* it reads a file: the title is its name, done and total are bytes */
 	const char *untitled; /* what people read of one that has no title */
 	const char *doing, *did; /* the verb before "order records"; NULL: it has a title */
+	const char *things;      /* instead of records; or NULL */
+	const char *failed_list; /* the list of what failed of one, before its id; or NULL */
 	struct task_word received, created, updated, unchanged, failed;
 	/* What else the API shows of one; or NULL. */
 	void (*tell)(const struct task *t, json_t *o);

@@ -88,6 +88,11 @@ document.querySelectorAll('.card').forEach(function (card) {
             bad.push(e.tagName + '.' + e.className + ' ' + Math.round(r.right - edge.right));
     });
 });
+document.querySelectorAll('.page-tabs').forEach(function (tabs) {
+    tabs.querySelectorAll('a').forEach(function (e) {
+        if (e.getBoundingClientRect().right > tabs.getBoundingClientRect().right + 1) bad.push('tab ' + e.textContent);
+    });
+});
 return bad.slice(0, 5)"""
 
 SMALL = """

@@ -124,7 +124,7 @@ def _():
     waiting = made.header("Location")
     page = b.get(waiting)
     check_page(page)
-    equal(page.header("Refresh"), "5")
+    equal(page.header("Refresh"), "1", "soon at first")
     true(b.get(waiting + "?live=0").header("Refresh") is None, "it can be stopped")
     equal(here().get(path + "?hub.mode=subscribe&hub.challenge=7&hub.verify_token=wrong").status, 403)
     failed = wait_until(lambda: (lambda p: p if "A check failed" in p.text else None)(b.get(waiting)), what="why it failed")

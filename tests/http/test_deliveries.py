@@ -13,6 +13,8 @@ from markup import check_page
 from tenant import Faults, Meta, Tenant, row_id, unique
 
 PASSWORD = "a long enough password"
+MAPPING = " A value is refused or missing: look at its field mapping."
+REFUSED = "Something went wrong"   # as the sandbox says it
 
 
 def signed_in(t):
@@ -82,10 +84,10 @@ def _():
     true("usually in" in row, row)
     row = row_of(page, "Bad CRM")
     has(row, "3 refused")
-    has(row_below(page, "Bad CRM"), "It did not take the request (422).")
+    has(row_below(page, "Bad CRM"), "It did not take the request (422): “email is taken <b>”." + MAPPING)
     has(row, "3 failed")
     has(page.text, 'href="/admin/deliveries?connectionId=%s&amp;status=failed"' % refuses)
-    true("<b>" not in row and "email is taken" not in row, "the answer is a click away")
+    true("email is taken <b>" not in page.text, "escaped")
     # the chart and the table behind it say the same, for all and for one
     has(text_of(page), "Delivered 3")
     has(text_of(page), "Failed 3")
@@ -134,10 +136,10 @@ def _():
         wait_until(lambda: delivery_of(t, lead, "Slow CRM")["lastError"], 20, "an attempt")
         row = wait_until(lambda: (lambda r: r if "1 to be tried again" in r or " 1 " in r else None)(
             row_of(b.get("/admin/crm"), "Slow CRM")), 10, "what waits")
-        has(row_below(b.get("/admin/crm"), "Slow CRM"), "It had an error (503).")
+        has(row_below(b.get("/admin/crm"), "Slow CRM"), "It had an error (503): “down”. The trouble is on its side.")
         here().sql("UPDATE lead_deliveries SET next_at = (UNIX_TIMESTAMP() + 3600) * 1000000 WHERE account_id = " + row_id(t.id))
         told = text_of(b.get("/admin/connections/%s/activity" % slow))
-        true(re.search(r"Slow CRM had an error \(503\)\. Next try at (Tomorrow )?\d\d:\d\d ?\.", told), told)
+        true(re.search(r"Slow CRM had an error \(503\): “down”\. The trouble is on its side\. Next try at (Tomorrow )?\d\d:\d\d ?\.", told), told)
         crm.default = (201, b'{"id":"9"}')
         equal(b.post("/admin/deliveries/%s/push" % delivery_of(t, lead, "Slow CRM")["id"], {}).status, 303)
         wait_until(lambda: statuses(t, lead)["Slow CRM"] == "success", 20, "the push")
@@ -146,12 +148,137 @@ def _():
     equal([str(x) for x in counted], ["1", "1", "0"])
 
 
+@test("a destination that fails says so in one word on every page, and when it was called")
+def _():
+    t = Tenant(name=unique("One word "))
+    b = signed_in(t)
+    with Crm() as crm:
+        crm.default = (500, b"down")
+        c = t.connect("custom_crm", {}, {"url": crm.url}, name="Ill CRM")["id"]
+        has(text_of(b.get("/admin/connections/" + c)), "Nothing was sent yet")
+        leads = [t.new_lead(email="ill@example.com")]
+        wait_until(lambda: crm.got, 20, "the first attempt")
+        pages = ["/admin/connections/" + c, "/admin/connections/%s/activity" % c, "/admin/connections/%s/mapping" % c,
+                 "/admin/connections/%s/edit" % c, "/admin/connections", "/admin/crm", "/admin/dashboard"]
+        # before its breaker opens, and once it is open
+        for words, there in (("Last call failed", lambda: "Last call failed" in text_of(b.get(pages[0]))),
+                            ("Failing|Being tried", lambda: "Failing since" in text_of(b.get(pages[0])))):
+            if words != "Last call failed":
+                leads += [t.new_lead(email="ill%d@example.com" % i) for i in range(5)]
+            wait_until(there, 20, words)
+            for path in pages:
+                page = b.get(path)
+                check_page(page)
+                true(re.search('<span class="chip chip-(failed|open|probing)">(%s)</span>' % words, page.text), (path, text_of(page)))
+                true('chip-active' not in page.text, path)
+            said = text_of(b.get(pages[0]))
+            has(said, "Last called ")
+            true("Nothing was sent yet" not in said and "Last used Never" not in said, said)
+        crm.default = (201, b'{"id":"9"}')
+        equal(b.post("/admin/crm/" + c, {"act": "try"}).status, 303)
+        wait_until(lambda: all(statuses(t, x)["Ill CRM"] == "success" for x in leads), 30, "the pushes")
+    for path in pages:
+        page = text_of(b.get(path))
+        true("Last call failed" not in page and "Failing" not in page, page)
+
+
+def figures(page):
+    """Of the page of a task: what it counts."""
+    return re.findall(r'<small>([^<]*)</small><b[^>]*>([^<]*)</b>', page.text)
+
+
+@test("leads that were not delivered are listed with the reason, sent all again at once, and seen to arrive")
+def _():
+    t = Tenant(name=unique("All again "))
+    b = signed_in(t)
+    with Crm() as crm:
+        crm.default = (422, b'{"message":"no <b>city"}')
+        t.connect("custom_crm", {}, {"url": crm.url}, name="Picky CRM")
+        leads = [t.new_lead(email="all%d@example.com" % i, fullName="Person %d" % i) for i in range(3)]
+        wait_until(lambda: all(t.get("/leads/" + x["id"])["syncStatus"] == "failed" for x in leads), 20, "the refusals")
+        wait_until(lambda: 'href="/admin/leads?status=failed"' in html.unescape(b.get("/admin/dashboard").text), 20, "what needs attention")
+        page = b.get("/admin/leads?status=failed")
+        check_page(page)
+        equal(html.unescape(page.text).count('">Picky CRM did not take the request (422): “no <b>city”.' + MAPPING), 6,
+              "in each row, and on its second line for phones")
+        true("<b>city" not in page.text, "escaped")
+        has(page.text, "<span>Send all again</span>")
+        true("Send all again" not in b.get("/admin/leads").text, "of leads that failed alone")
+        true("Send all again" not in member_of(t, "viewer").get("/admin/leads?status=failed").text, "a viewer sends nothing")
+        [query] = set(re.findall(r'name="query" value="([^"]*)"', b.get("/admin/leads?status=failed").text))
+        crm.answers = [(422, b'{"message":"still no"}')]
+        crm.default = (201, b'{"id":"1"}')
+        sent = b.post("/admin/leads/push", {"query": html.unescape(query), "status": "failed", "scope": "all"})
+        equal(sent.status, 303)
+        address = sent.header("Location")
+        first = b.get(address)
+        check_page(first)
+        has(first.text, "Sending 3 of 3 leads again")
+        has(first.text, "<h1>3 leads sent again</h1>")
+        true("Reload" not in first.text, "it comes by itself")
+        done = wait_until(lambda: (lambda p: p if "Completed" in text_of(p) else None)(b.get(address)), 20, "the end")
+        equal(figures(done), [("In all", "3"), ("Delivered", "2"), ("Skipped", "0"), ("Failed", "1")])
+        true(done.header("Refresh") is None, "what is over is not looked at again")
+        # what failed of it, and why
+        [why] = re.findall(r'<a href="([^"]*)">See why</a>', done.text)
+        listed = b.get(html.unescape(why))
+        check_page(listed)
+        has(listed.text, "still no")
+        has(listed.text, "1 delivery")
+    said = [x["action"] for x in t.get("/audit?limit=50")["data"]]
+    equal((said.count("lead.push"), said.count("crm.push_again")), (3, 1))
+
+
+@test("the page of work under way comes again by itself: soon at first, then less often, and not when it is told not to")
+def _():
+    t = Tenant(name=unique("Looks again "))
+    b = signed_in(t)
+    with Crm() as crm:
+        crm.default = (503, b"down")
+        t.connect("custom_crm", {}, {"url": crm.url}, name="Slow to come")
+        lead = t.new_lead(email="again@example.com")
+        delivery = delivery_of(t, lead, "Slow to come")
+        wait_until(lambda: statuses(t, lead)["Slow to come"] == "failed", 30, "the round's end")
+        here().sql("UPDATE lead_deliveries SET status = 'failed', next_at = NULL WHERE account_id = " + row_id(t.id))
+        here().sql("DELETE FROM job_breakers WHERE account_id = " + row_id(t.id))
+        b.get("/admin/deliveries")
+        sent = b.post("/admin/deliveries/push", {"id": delivery["id"], "status": "failed"}).header("Location")
+        page = b.get(sent)
+        check_page(page)
+        has(page.text, "<h1>1 delivery sent again</h1>")
+        has(text_of(page), "Refreshes by itself.")
+        equal(page.header("Refresh"), "1")
+        for age, wait in ((20, "2"), (120, "5"), (3600, "10")):
+            here().sql("UPDATE tasks SET created_at = (UNIX_TIMESTAMP() - %d) * 1000000 WHERE account_id = %s" % (age, row_id(t.id)))
+            equal(b.get(sent).header("Refresh"), wait)
+        stopped = b.get(sent + "?live=0")
+        true(stopped.header("Refresh") is None and "Let it refresh by itself" in stopped.text, stopped)
+        # the same of one lead, and of one delivery
+        for path in ("/admin/leads/" + lead["id"], "/admin/deliveries/" + delivery["id"]):
+            here().sql("UPDATE lead_deliveries SET status = 'failed', next_at = NULL WHERE account_id = " + row_id(t.id))
+            b.get(path)
+            live = b.post(path + "/push", {}).header("Location")
+            equal(live, path + "?live=1")
+            page = b.get(live)
+            check_page(page)
+            equal(page.header("Refresh"), "1")
+            has(page.text, "What comes of it is shown here.")
+            true("Reload" not in page.text, page.text)
+            true(b.get(path).header("Refresh") is None, "who only looks is left alone")
+        crm.default = (201, b'{"id":"1"}')
+        b.get("/admin/crm")
+        b.post("/admin/crm/" + delivery["connectionId"], {"act": "try"})
+        wait_until(lambda: statuses(t, lead)["Slow to come"] == "success", 30, "the push")
+        for path in ("/admin/leads/" + lead["id"], "/admin/deliveries/" + delivery["id"]):
+            true(b.get(path + "?live=1").header("Refresh") is None, path)
+
+
 @test("one delivery: each attempt with what was sent and answered, its time and class in words, nothing secret")
 def _():
     t = Tenant(name=unique("One "))
     b = signed_in(t)
     with Crm() as crm:
-        crm.answers = [(400, b'{"why":"no <i>company</i>"}')]
+        crm.answers = [(400, b'{"why":"no <i>company</i> of sk-secret-4711"}')]
         t.connect("custom_crm", {"apiKey": "sk-secret-4711"},
                   {"url": crm.url, "auth": {"type": "header", "name": "X-Api-Key"}}, name="CRM <i>")
         lead = t.new_lead(email="one@example.com", fullName="One <b>Person")
@@ -159,7 +286,7 @@ def _():
         id_ = delivery_of(t, lead, "CRM <i>")["id"]
         page = b.get("/admin/deliveries/" + id_)
         check_page(page)
-        for words in ("One <b>Person", "to CRM <i>", "Attempt 1 failed", "HTTP 400", "CRM <i> did not take the request (400).",
+        for words in ("One <b>Person", "to CRM <i>", "Attempt 1 failed", "HTTP 400", "CRM <i> did not take the request (400): “why: no <i>company</i> of ***”." + MAPPING,
                       'POST %s' % crm.url, '"email":"one@example.com"', 'no <i>company</i>', "took"):
             has(text_of(page).replace('": "', '":"'), words)
         true("sk-secret-4711" not in page.text and "<i>company" not in page.text, "no secret, no markup")
@@ -189,12 +316,12 @@ def _():
         lead = t.new_lead(email="again@example.com")
         wait_until(lambda: t.get("/leads/" + lead["id"])["syncStatus"] == "failed", 15, "the failure")
     page = b.get("/admin/leads/" + lead["id"]).text
-    has(page, '<span class="sub down">Sales pipeline did not take the request (422).</span>')
+    has(page, '<span class="sub down">Sales pipeline did not take the request (422): “%s”.%s</span>' % (REFUSED, MAPPING))
     true("Last time" not in page, "it is what stands")
     here().sql("UPDATE lead_deliveries SET status = 'pending', next_at = NULL WHERE lead_id = %s AND account_id = %s"
                % (row_id(lead["id"]), row_id(t.id)))   # as between the click and the next attempt
     for path in ("/admin/leads/" + lead["id"], "/admin/deliveries", "/admin/deliveries/" + delivery_of(t, lead, "Sales pipeline")["id"]):
-        has(b.get(path).text, "Last time: Sales pipeline did not take the request (422).", path)
+        has(b.get(path).text, "Last time: Sales pipeline did not take the request (422): “%s”.%s" % (REFUSED, MAPPING), path)
 
 
 @test("a lead that waits for one destination names it in the list, once the others have it")
@@ -257,12 +384,12 @@ def _():
         page = b.get("/admin/deliveries?status=dead")
         check_page(page)
         has(page.text, "5 deliveries")
-        has(page.text, "Dead CRM did not take the request (422).")
+        has(page.text, "Dead CRM did not take the request (422): ")
         has(row_of(b.get("/admin/crm"), "Dead CRM"), "5 given up")
         crm.default = (201, b'{"id":"1"}')
         ids = [delivery_of(t, x, "Dead CRM")["id"] for x in leads]
-        equal(b.post("/admin/deliveries/push", {"id": ids[0], "status": "dead"}).header("Location"),
-              "/admin/deliveries?status=dead")
+        sent = b.post("/admin/deliveries/push", {"id": ids[0], "status": "dead"}).header("Location")
+        has(sent, "/admin/imports/")
         wait_until(lambda: statuses(t, leads[0])["Dead CRM"] == "success", 20, "the one")
         # all that match are counted, and asked for
         b.get("/admin/deliveries?status=dead")

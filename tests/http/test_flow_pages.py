@@ -388,6 +388,17 @@ def _():
     p.send(flow + "/test", 422, act="try", payload="[1]")
     p.send(flow + "/test", act="run", payload=json.dumps({"total_price": 1}))
     has(p.last.header("Location"), "/admin/task-history/")
+    true(p.last.header("Location").endswith("?live=1"), "the page of the run comes again until it is over")
+
+
+@test("a step that can move nowhere has no arrows, two have theirs")
+def _():
+    p = Pages(account())
+    flow = p.new("Arrows")
+    p.add(flow, "kind=formatter", 0, f_operation="trim", f_value="x", name="Alone")
+    true("↑" not in p.see(flow), "one step")
+    p.add(flow, "kind=formatter", 1, f_operation="trim", f_value="x", name="Second")
+    equal((p.see(flow).count("↑"), p.see(flow).count("↓")), (2, 2))
 
 
 @test("every ready-made flow compiles, takes its answers, and can be published where its providers are connected")
@@ -420,6 +431,10 @@ def _():
     p.send("/admin/flows/new", 422, a_amount="lots", a_channel="C1", a_amountField="total")
     has(html.unescape(p.last.text), "This must be a number")
     equal(p.get("/admin/flows/new/nothing").status, 404)
+    starting = p.see("/admin/flows/new/lead-to-slack")
+    equal(re.findall(r'<option value="([^"]*)" selected>', re.search(r'name="start">(.*?)</select>', starting).group(1)), ["*"],
+          "a lead is one wherever it comes from")
+    has(starting, ">A lead from any source")
     starts = {x["resourceType"] for x in t.get("/triggers?limit=100")["data"]}
     equal(starts, {"order", "lead", "contact", "deal"}, "the ready-made ones begin with what is connected")
     equal({x["config"].get("on") for x in t.get("/triggers?limit=100")["data"] if x["resourceType"] == "order"}, {"created"})

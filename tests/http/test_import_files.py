@@ -284,7 +284,7 @@ def _():
     b = browser()
     send("external_id,town\n2,Trier\n3,Bonn\n", t)
     at = upload(b, b"external_id,town\n2,\n3,\n", t)
-    has(b.get(at).text, "2 cells are blank in 2 rows")
+    has(b.get(at).text, "Blank cells: 2 in 2 rows")
     o = run_draft(b, at)
     equal((counts(o), o["blankCells"]), ((2, 0, 0, 2, 0), 2))
     o = run_draft(b, upload(b, b"external_id,town\n2,\n3,Bonn\n", t), blank="clear")

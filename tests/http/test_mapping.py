@@ -4,7 +4,7 @@ import html
 import json
 import re
 
-from harness import Browser, equal, has, here, problem, run, test, true
+from harness import Browser, equal, has, here, problem, run, test, true, wait_until
 from markup import check_page
 from played import Played, token
 from tenant import Tenant, unique
@@ -38,6 +38,18 @@ def salesforce(t):
 
 
 # ---- what is sent --------------------------------------------------------------------------------------
+@test("the page that connects a custom CRM promises what it is sent, and no more")
+def _():
+    t = Tenant()
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    [names] = re.findall(r"each lead is sent as JSON with ([a-z_, ]+),? those that it has", b.get("/admin/connect/custom_crm").text)
+    _, place = t.crm()
+    t.new_lead(company="Example", fullName="Ada Lovelace", **LEAD)
+    [body] = wait_until(lambda: sent(t, place), 20, "the push")
+    equal(set(names.replace(" and ", ", ").strip(", ").split(", ")), set(body))
+
+
 @test("a destination's own names, until there is a mapping: then by its rules")
 def _():
     t = Tenant()

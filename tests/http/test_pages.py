@@ -4,6 +4,7 @@ import html
 import json
 import re
 
+from crm import Crm
 from harness import (Browser, Instance, equal, has, here, meta_lead, new_lead_id, run, test, true,
                      wait_until)
 from markup import check_page
@@ -436,6 +437,24 @@ def _():
     lead = made.header("Location").rsplit("/", 1)[1]
     wait_until(lambda: t.get("/leads/" + lead)["syncStatus"] == "success", 20, "the push")
     true("From nothing to your first" not in b.get("/admin/dashboard").text, "all is done")
+
+
+@test("a newcomer's lead that is refused has not arrived; once one has, by whatever way it came, the steps are gone")
+def _():
+    t = Tenant(name="Newcomer by hand")
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    steps = lambda: re.findall(r'<li class="(done|later|)">(.*?)</li>', b.get("/admin/dashboard").text, re.S)
+    with Crm() as crm:
+        crm.default = (422, b'{"error":"no"}')
+        t.connect("custom_crm", {}, {"url": crm.url}, name="Refuses")
+        lead = t.new_lead(email="refused@example.com")
+        wait_until(lambda: t.get("/leads/" + lead["id"])["syncStatus"] == "failed", 20, "the refusal")
+        equal([kind for kind, _ in steps()], ["", "done", "done", ""])
+        has(steps()[3][1], "A destination refused it")
+        crm.default = (201, b'{"id":"1"}')
+        t.new_lead(email="taken@example.com")
+        wait_until(lambda: "From nothing to your first" not in b.get("/admin/dashboard").text, 20, "one has arrived, by hand")
 
 
 @test("sample data come in one click, are sent nowhere, and go in one click, with nothing else")

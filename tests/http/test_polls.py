@@ -352,7 +352,8 @@ def _():
     has(wait_until(lambda: p.polls(a)["calls"]["error"]), "HTTP 400")
     pages = Browser(p)
     pages.sign_in()
-    has(pages.get("/admin/connections/%s/subscriptions" % a["id"]).text, '<p class="small down">It did not take the request (400).</p><details class="fold">'
+    has(pages.get("/admin/connections/%s/subscriptions" % a["id"]).text, '<p class="small down">It did not take the request (400): “no such scope”.'
+        ' A value is refused or missing: look at what is sent.</p><details class="fold">'
         "<summary>Show answer</summary><code>HTTP 400 from")
     ill.close()
     well.close()

@@ -182,4 +182,14 @@ def _():
     wait_until(lambda: "Link Lead" in b.get(link.removeprefix(here().url)).text, what="the lead that was sent, and no other")
 
 
+@test("what the CRM received names its Idempotency-Key as the header is called")
+def _():
+    place = unique("named-")
+    equal(here().post("/crm/" + place, '{"email": "key@example.com"}',
+                      {"Content-Type": "application/json", "Idempotency-Key": "key-4711"}, base=here().sandbox_url).status, 201)
+    received = here().get("/received?name=" + place, base=here().sandbox_url).text
+    has(received, "Idempotency-Key <code>key-4711</code>")
+    has(received, "<dt>Different Idempotency-Keys</dt>")
+
+
 run()

@@ -212,7 +212,7 @@ def _():
     b.sign_in()
     has(b.get("/admin/connections/" + c["id"]).text, "1 of its subscriptions is failing")
     text = b.get("/admin/connections/%s/subscriptions" % c["id"]).text
-    has(text, '<span class="sub down">It does not permit what was asked for (403).</span>')
+    has(text, '<span class="sub down">It does not permit what was asked for (403): “no”. Check there what its user or key may do, or connect it again with another.</span>')
     has(text, "<summary>Show answer</summary><code>HTTP 403")
     del source.answer[("POST", "/hooks")]
     equal(b.post("/admin/connections/%s/subscriptions" % c["id"], {}).status, 303)

@@ -45,6 +45,25 @@ def contact(h, email, object_id=None):
     return object_id
 
 
+@test("a trigger of any source takes records of its type from each, and no others")
+def _():
+    t = Tenant()
+    h = HubSpot(t)
+    leads, contacts = flow(t), flow(t)
+    subscribe(t, leads, providerType="*", triggerName="lead")
+    subscribe(t, contacts, providerType="*")
+    t.new_lead(email="any@example.com")
+    ended(t, leads)
+    contact(h, "any@example.com")
+    t.api("POST", "/records/import", {"providerType": "manual", "resourceType": "contact", "csv": "id,name\n1,Ada\n"})
+    [run_] = ended(t, contacts)
+    t.wait_idle()
+    equal((len(runs(t, leads)), len(runs(t, contacts))), (1, 1), "an import starts flows of leads alone, unless told to")
+    for wrong in ({"kind": "poll", "triggerName": "contact", "config": {"pollAction": "list_contacts"}}, {"connectionId": h.id}):
+        problem(t.api("POST", "/flows/%s/triggers" % leads, {"kind": "webhook", "triggerName": "lead", "providerType": "*", **wrong}),
+                422)
+
+
 @test("a record that is stored starts each flow that is subscribed to its provider and type, once")
 def _():
     t = Tenant()

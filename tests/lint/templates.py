@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Templates hold nothing that a strict content security policy or an escaper could not carry: no raw
 output outside raw-output.txt, no inline handlers, scripts or styles, no unquoted attributes; and what every page needs
-to be used by all: tables in regions, heads with a scope, errors that fields can name."""
+to be used by all: tables in regions, heads with a scope, errors that fields can name, "1 lead"."""
 import re
 
 from _tap import Report, files, line_of, read
@@ -9,6 +9,7 @@ from _tap import Report, files, line_of, read
 REGION = re.compile(r'<div class="wide" role="region" aria-label="[^">]+" tabindex="0">\s*$')
 NO_PARTS = {"skip", "first", "chip-active"}     # where something stands, and statuses, which the guide lists by their words
 MUSTACHE = re.compile(r"\{\{\{?.*?\}?\}\}", re.S)
+PLURAL = re.compile(r"\{\{[\w.]+\|number\}\}\+? (?!(?:is|was|has)\b)[a-z]+s\b")
 TAG = re.compile(r"<[a-zA-Z][^<>]*>", re.S)
 
 
@@ -26,7 +27,7 @@ def main():
     report = Report()
     allowed = {line.strip() for line in read("tests/lint/raw-output.txt").splitlines()
                if line.strip() and not line.startswith("#")}
-    raw, handlers, scripts, styles, unquoted, urls, heads, tables, loose = ([] for _ in range(9))
+    raw, handlers, scripts, styles, unquoted, urls, heads, tables, loose, plurals = ([] for _ in range(10))
     used = set()
     paths = files("templates", ".html", ".svg", ".txt") + files("templates-sandbox", ".html")
     for path in paths:
@@ -42,6 +43,9 @@ def main():
         for m in re.finditer(r"<table\b", text):
             if path.startswith("templates/") and not REGION.search(text[:m.start()]):
                 tables.append("%s:%d" % (path, line_of(text, m.start())))
+        for m in PLURAL.finditer(text):
+            if not re.search(r"\{\{\^is_one\w*\}\}$", text[:m.start()]):
+                plurals.append("%s:%d: %s" % (path, line_of(text, m.start()), m.group(0)))
         for m in re.finditer(r"<small class=\"wrong\"[^>]*>", text):
             if ' id="' not in m.group(0) and not re.search(r'<span id="[^"]*-notes">(\{\{#\w+\}\})*$', text[:m.start()]):
                 loose.append("%s:%d" % (path, line_of(text, m.start())))
@@ -84,6 +88,7 @@ def main():
                  sorted("%s: %d templates" % (c, len(u)) for c, u in uses.items() if len(u) > 2 and c in css - shown))
     report.check("templates: every table scrolls in a named region of its own", tables)
     report.check("templates: what is wrong with a field has an id, for the field to name", loose)
+    report.check("templates: a word behind a number has an end for one ({{n|s}})", plurals)
     report.done()
 
 

@@ -77,7 +77,7 @@ static inline int64_t queue(struct place *p, struct uuid lead)
 	struct err err = ERR_INIT;
 	size_t n = 999;
 
-	if (crm_queue_lead(&r, &lead, &n, &err) != 1)
+	if (crm_queue_lead(&r, &lead, NULL, &n, &err) != 1)
 		core_fail(&err, __LINE__, __FILE__);
 	return (int64_t)n;
 }

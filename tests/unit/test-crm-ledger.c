@@ -317,11 +317,11 @@ static void asked_too_soon(void)
 	lead = ready_lead(&p, "{}");
 	RUN(p.db, "UPDATE leads SET stage = 'received' WHERE id = ?", db_uuid(&lead));
 	r = (struct req){.app = p.app, .a = p.a, .actor = {.account_id = p.account}};
-	CHECK(crm_queue_lead(&r, &lead, &n, &err) == -1 && err.code == ERR_CONFLICT);
+	CHECK(crm_queue_lead(&r, &lead, NULL, &n, &err) == -1 && err.code == ERR_CONFLICT);
 	RUN(p.db, "UPDATE leads SET stage = 'ready' WHERE id = ?", db_uuid(&lead));
 	r.actor.account_id = uuid_new();
 	err_clear(&err);
-	CHECK(crm_queue_lead(&r, &lead, &n, &err) == 0);
+	CHECK(crm_queue_lead(&r, &lead, NULL, &n, &err) == 0);
 	CHECK(count_rows(&p, lead) == 0 && count_jobs(&p, lead) == 0);
 	place_remove(&p);
 }

@@ -385,6 +385,17 @@ static void test_svg(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "class=\"w\" x=\"5.00%\" y=\"25.00%\""));
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "class=\"g\" x=\"5.00%\" y=\"50.00%\""));
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "class=\"b\" x=\"71.67%\" y=\"50.00%\""));
+	/* a label that would be cut at the right edge ends there */
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "text-anchor=\"start\">2</text>"));
+	buf_reset(b);
+	svg_bars(a, b, "Week",
+	    (const struct svg_point[]){{"1", 1, -1, NULL, NULL, NULL},
+		{"2", 1, -1, NULL, NULL, NULL}, {"3", 1, -1, NULL, NULL, NULL},
+		{"4", 1, -1, NULL, NULL, NULL}, {"5", 1, -1, NULL, NULL, NULL},
+		{"6", 1, -1, NULL, NULL, NULL}, {"2026-11-07", 1, -1, NULL, NULL, NULL}},
+	    7);
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(b->p, "x=\"100.00%\" y=\"154\" text-anchor=\"end\">2026-11-07</text>"));
 	buf_reset(b);
 	svg_bars(a, b, "none", NULL, 0);
 	CU_ASSERT_TRUE(buf_ok(b));
