@@ -31,7 +31,8 @@ static void call_note_use(const struct connection_call *call)
 {
 	struct err err = ERR_INIT;
 
-	if (connection_note_use(call->app, call->a, call->c, &call->result, &err) == -1)
+	if (connection_note_use(
+		call->app, call->a, call->c, &call->result, call->attempt > 1, &err) == -1)
 		log_warn("connection.note", LOG_S("connection", uuid_dup(call->a, call->c->id)),
 		    LOG_ERR(&err));
 }

@@ -135,10 +135,11 @@ int connection_list(struct app *app, struct arena *a, const struct connection_fi
 void connection_cache_check(const struct uuid *id);
 /* Stores the outcome of a use: last_used, last_error, and a status that turned "error" (the
  * credentials were refused) or "active" (a call works); when nothing else is new, last_used once a
- * minute, or once a second while it fails. For connection_call; what comes in is noted by
+ * minute, or once a second while it fails. is_again: its call failed before, which c, read by
+ * another process, may not know yet. For connection_call; what comes in is noted by
  * connection_note_received. */
 int connection_note_use(struct app *app, struct arena *a, const struct connection *c,
-    const struct call_result *res, struct err *err);
+    const struct call_result *res, bool is_again, struct err *err);
 /* How calls sign in where the connection says so, in settings.auth.type (connection-auth.c). */
 bool sign_in_is_asked(const struct provider *p);
 /* The kinds and what people call them, in the order in which they are asked for; how many. */

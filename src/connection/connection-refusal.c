@@ -148,8 +148,7 @@ static struct str refusal_said(struct arena *a, const struct refusal *r)
 	return utf8_fold_blanks(a, said);
 }
 
-/* ---- what it means ----------------------------------------------------------------------------
- */
+/* ---- what it means --------------------------------------------------------------------------- */
 
 static const char *status_words(int64_t status)
 {

@@ -780,7 +780,7 @@ static bool use_is_noted(const struct connection *c, struct str error, int64_t n
 }
 
 int connection_note_use(struct app *app, struct arena *a, const struct connection *c,
-    const struct call_result *res, struct err *err)
+    const struct call_result *res, bool is_again, struct err *err)
 {
 	const char *status = status_by_use(c, res->class);
 
@@ -791,7 +791,7 @@ int connection_note_use(struct app *app, struct arena *a, const struct connectio
 	struct db_val text = db_strn(error);
 	int64_t now = clock_now_us();
 
-	if (status == NULL && use_is_noted(c, error, now))
+	if (status == NULL && !(is_again && error.p == NULL) && use_is_noted(c, error, now))
 		return 0;
 	connection_cache_check(&c->id);
 	if (status == NULL)

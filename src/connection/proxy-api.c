@@ -168,7 +168,7 @@ static void proxy_note(struct req *r, const struct connection *c, const struct p
 	 * good, or are not. */
 	if (out->result.class != CALL_OK && out->result.class != CALL_AUTH)
 		return;
-	if (connection_note_use(r->app, r->a, c, &out->result, &err) == -1)
+	if (connection_note_use(r->app, r->a, c, &out->result, false, &err) == -1)
 		log_warn(
 		    "connection.note", LOG_S("connection", uuid_dup(r->a, c->id)), LOG_ERR(&err));
 }
