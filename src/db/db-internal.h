@@ -78,6 +78,8 @@ void db_connection_await(struct db *db);
 /* db-pipeline.c: sending without waiting. */
 /* Sends plain text. */
 int db_send_text(struct db *db, const char *sql, const char *what, struct err *err);
+/* Before anything is bound to c: reads the answer to what was sent by it. -1: something failed. */
+int db_sent_answer_of(struct db *db, const struct db_cached *c, struct err *err);
 /* Sends a statement with what is bound to it. -1: it was not sent, or one before it failed. */
 int db_send_prepared(struct db *db, struct db_cached *c, enum err_code conflict, struct err *err);
 

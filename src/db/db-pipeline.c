@@ -13,7 +13,9 @@
  *   leave nothing. A failure that ends the transaction (a deadlock) would have each of them
  *   committed by itself, so within a transaction the server commits nothing unasked
  *   (db_connection_set_commits): they begin another one, which is rolled back.
- * - Only the last that was sent may have rows. */
+ * - Only the last that was sent may have rows.
+ * - A handle takes one answer at a time, and that is read before the next values are bound to it:
+ *   reading it, the library forgets that the server does not know their types yet. */
 #include "db/db-internal.h"
 
 static void skip_answers(struct db *db, my_bool is_on)
@@ -26,20 +28,24 @@ static void sent_add(struct db *db, struct db_cached *c, const char *what, enum 
 	db->sent[db->nsent++] = (struct db_sent){c, what, conflict};
 }
 
-/* A statement's handle takes one answer at a time. So does db_meanwhile: behind the first, others
- * may be in the library's buffer already, where poll does not see them. */
-static int sent_make_room(struct db *db, const struct db_cached *c, struct err *err)
+/* db_meanwhile takes one answer at a time: behind the first, others may be in the library's buffer
+ * already, where poll does not see them. */
+static int sent_make_room(struct db *db, struct err *err)
 {
-	bool is_full = db->nsent == DB_SENT_MOST || db->meanwhile != NULL;
+	return db->nsent == DB_SENT_MOST || db->meanwhile != NULL ? db_settle(db, err) : 0;
+}
 
-	for (size_t i = 0; i < db->nsent && c != NULL; i++)
-		is_full |= db->sent[i].prepared == c;
-	return is_full ? db_settle(db, err) : 0;
+int db_sent_answer_of(struct db *db, const struct db_cached *c, struct err *err)
+{
+	for (size_t i = 0; i < db->nsent; i++)
+		if (db->sent[i].prepared == c)
+			return db_settle(db, err);
+	return 0;
 }
 
 int db_send_text(struct db *db, const char *sql, const char *what, struct err *err)
 {
-	if (sent_make_room(db, NULL, err) == -1)
+	if (sent_make_room(db, err) == -1)
 		return -1;
 	if (mysql_send_query(db->conn, sql, strlen(sql)) != 0)
 		return db_connection_fail(
@@ -52,7 +58,7 @@ int db_send_prepared(struct db *db, struct db_cached *c, enum err_code conflict,
 {
 	int rc;
 
-	if (sent_make_room(db, c, err) == -1)
+	if (sent_make_room(db, err) == -1)
 		return -1;
 	skip_answers(db, true);
 	rc = mysql_stmt_execute(c->handle);

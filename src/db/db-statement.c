@@ -339,7 +339,8 @@ static int statement_run_once(
 	int rc;
 
 	if (db_connection_ensure(db, err) == -1 || db_connection_set_commits(db, err) == -1 ||
-	    (c = statement_get(db, call->stmt, call->rows, err)) == NULL)
+	    (c = statement_get(db, call->stmt, call->rows, err)) == NULL ||
+	    db_sent_answer_of(db, c, err) == -1)
 		return -1;
 	rc = statement_bind(db, c, call, err);
 	if (rc == 0)

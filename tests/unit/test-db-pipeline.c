@@ -173,6 +173,38 @@ static void random_transactions(void)
 	db_free(other);
 }
 
+/* ---- one statement after itself -------------------------------------------------------------- */
+
+/* What is bound the second time has other types. */
+static int types_body(struct db *db, void *arg, struct err *err)
+{
+	static const struct db_val ns[] = {
+	    {.type = DB_INT, .i = 1}, {.type = DB_NULL}, {.type = DB_TEXT, .s = {"33", 2}}};
+
+	(void)arg;
+	for (int64_t i = 0; i < 12; i++)
+		if (db_exec_rows_later(db, &put, (const struct db_val[]){db_int(i), ns[i % 3]}, 1,
+			2, ERR_CONFLICT, err) == -1)
+			return -1;
+	return 0;
+}
+
+static void types_change(void)
+{
+	struct db *db = test_db();
+	struct err err = ERR_INIT;
+
+	if (db == NULL)
+		return;
+	SCRIPT(db, "DROP TABLE IF EXISTS piped");
+	SCRIPT(db, "CREATE TABLE piped (id BIGINT PRIMARY KEY, n BIGINT) ENGINE=InnoDB");
+	OK(db_transaction(db, types_body, NULL, &err), &err);
+	CHECK(NUMBER_OF(db, "SELECT COUNT(*) FROM piped WHERE id % 3 = 0 AND n = 1") == 4);
+	CHECK(NUMBER_OF(db, "SELECT COUNT(*) FROM piped WHERE id % 3 = 1 AND n IS NULL") == 4);
+	CHECK(NUMBER_OF(db, "SELECT COUNT(*) FROM piped WHERE id % 3 = 2 AND n = 33") == 4);
+	SCRIPT(db, "DROP TABLE piped");
+}
+
 /* ---- what failures mean ------------------------------------------------------------------------ */
 
 struct racing {
@@ -314,6 +346,7 @@ static void commits_outside(void)
 void suite_db_pipeline(void)
 {
 	ADD_TESTS("db_pipeline", {"random transactions, against a model", random_transactions},
+	    {"one statement after itself, with other types", types_change},
 	    {"a broken unique key, as it is told", conflicts},
 	    {"a deadlock amid what was sent leaves nothing of it", deadlock_amid},
 	    {"outside a transaction each statement is kept", commits_outside});
