@@ -26,6 +26,10 @@ static const char *test_deed(
 	    res->signed_in != NULL ? res->signed_in : "");
 }
 
+/* Of an address that is only written to that may be right. */
+static const char test_nothing_there[] =
+    ": something answers there, but has nothing to read at this address; check its spelling";
+
 /* What the test shows goes into the connection; a passing fault changes no status. */
 static json_t *test_by_action(
     struct app *app, struct arena *a, const struct connection *c, const char *action)
@@ -42,8 +46,9 @@ static json_t *test_by_action(
 			a, "%s (%s)", call.result.error, test_deed(a, c->provider, &call.result)));
 	connection_prove(app, a, call.c, action, call.result.output);
 	return test_verdict(true, call.duration_us,
-	    arena_printf(
-		a, "HTTP %d (%s)", call.result.status, test_deed(a, c->provider, &call.result)));
+	    arena_printf(a, "HTTP %d%s (%s)", call.result.status,
+		call.result.status == 404 ? test_nothing_there : "",
+		test_deed(a, c->provider, &call.result)));
 }
 
 const char *connection_shut_words(const struct connection *c)

@@ -19,11 +19,17 @@ void crm_show_tabs(json_t *data, enum crm_tab current)
 
 void crm_tell_error(struct arena *a, json_t *delivery)
 {
-	const char *error = json_str(delivery, "lastError"), *name = json_str(delivery, "name");
+	const char *name = json_str(delivery, "name");
 
-	if (name != NULL && strcmp(name, DESTINATION_REMOVED) == 0)
-		name = NULL;
-	connection_tell_push_error(a, delivery, name, error);
+	crm_tell_error_of(
+	    a, delivery, name != NULL && strcmp(name, DESTINATION_REMOVED) == 0 ? NULL : name);
+}
+
+void crm_tell_error_of(struct arena *a, json_t *delivery, const char *who)
+{
+	const char *error = json_str(delivery, "lastError");
+
+	connection_tell_push_error(a, delivery, who, error);
 	if (error != NULL && str_is(str_from(json_str(delivery, "status")), DELIVERY_PENDING))
 		json_set_str(delivery, "error_words",
 		    arena_printf(a, "Last time: %s", json_str(delivery, "error_words")));

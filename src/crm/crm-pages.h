@@ -8,8 +8,10 @@
 enum crm_tab { CRM_TAB_DESTINATIONS, CRM_TAB_DELIVERIES, CRM_TAB_DEAD, CRM_TAB_ROUTING };
 /* The tabs above them, for crm/tabs.html. */
 void crm_show_tabs(json_t *data, enum crm_tab current);
-/* connection_tell_error of its lastError; while it is sent again that is of the last time. */
+/* connection_tell_push_error of its lastError; while it is sent again that is of the last time. By
+ * the destination's name, or by another word where that stands beside. */
 void crm_tell_error(struct arena *a, json_t *delivery);
+void crm_tell_error_of(struct arena *a, json_t *delivery, const char *who);
 /* What a delivery or an attempt lacked: "customFields.size, company", or NULL. */
 const char *crm_lacking_text(struct arena *a, const json_t *attempt);
 /* Why, where the filter asks for one reason (delivery_routes), in words; else NULL. */

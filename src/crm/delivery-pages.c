@@ -20,7 +20,7 @@ static void deliveries_tell_status(struct arena *a, json_t *rows)
 	json_array_each(rows, i, row) {
 		json_set_str(
 		    row, "statusLabel", word_label(delivery_statuses, json_str(row, "status")));
-		crm_tell_error(a, row);
+		crm_tell_error_of(a, row, "It"); /* its name stands beside */
 		said = json_str(row, "error_words");
 		if (said == NULL && str_is(str_from(json_str(row, "status")), DELIVERY_SKIPPED))
 			said = json_str(row, "reason"); /* nobody was asked */

@@ -29,10 +29,10 @@ static const char *cell_problem(struct arena *a, const struct import_column *c, 
 {
 	static const char *const nouns[] = {"text", "a number", "yes or no", "a date", "JSON"};
 	static const char *const examples[] = {
-	    "text", "1200.50", "yes or no", "2026-04-15", "{\"a\": 1}"};
+	    "text", "1200.50", "yes", "2026-04-15", "{\"a\": 1}"};
 	struct str s = utf8_trim(cell);
 
-	return arena_printf(a, "\"%.60s\" is not %s (column %.100s): write %s",
+	return arena_printf(a, "\"%.60s\" is not %s (column %.100s): write it like %s",
 	    arena_strndup(a, s.p, s.n), nouns[c->type], c->name.p, examples[c->type]);
 }
 

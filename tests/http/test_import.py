@@ -487,7 +487,7 @@ def _():
     has(page, "whose <b>Customer ID</b> is known")
     has(page, 'Key, fields and types are those of the <a href="%s">last import of these columns</a>' % first)
     has(page, "Types are those of the last import")
-    has(page, '"soon" is not a date (column Since): write 2026-04-15')
+    has(page, '"soon" is not a date (column Since): write it like 2026-04-15')
     other = b.post(at, {"key": "2", "action": "check"}).text
     has(re.sub(r"<[^>]*>", "", other), "The last import of these columns had the key Customer ID. With another")
     result = run_draft(b, at, type_3="text")
@@ -535,7 +535,7 @@ def _():
     page = html.unescape(b.post(at, {"to_0": "external_id", "type_0": "text", "to_1": "due", "type_1": "date",
                                      "action": "check"}).text)
     has(page, 'Every row would be skipped, so nothing would be imported. The first, because "15.04.2026" is not a date '
-              '(column due): write 2026-04-15.')
+              '(column due): write it like 2026-04-15.')
     result = run_draft(b, at, type_1="date")
     page = b.get(result).text
     has(page, "Nothing was imported: all 2 rows were skipped.")
@@ -543,8 +543,8 @@ def _():
     has(b.get("/admin/imports").text, "Nothing imported")
     # and it is no precedent
     true("last import of these" not in b.get(draft(b, t, "external_id,due\n1,15.04.2026\n")).text, "its types are tried again")
-    for type_, text, words in (("number", "1.200,50", "is not a number (column due): write 1200.50"),
-                               ("boolean", "perhaps", "is not yes or no (column due): write yes or no")):
+    for type_, text, words in (("number", "1.200,50", "is not a number (column due): write it like 1200.50"),
+                               ("boolean", "perhaps", "is not yes or no (column due): write it like yes")):
         at = draft(b, t, 'external_id,due\n1,1\n2,"%s"\n' % text)
         b.get(at)
         has(html.unescape(b.post(at, {"to_1": "due", "type_1": type_, "action": "check"}).text), words)

@@ -204,7 +204,7 @@ def _():
     file("external_id,line,reason,town,name\nr1,7,jam (column 3),S\u00c3O PAULO,Jo\u00e3o \u00c3 \u201ea\u201c\n".replace(" (column 3)", ""))
     wrong |= {"sep": "data = '{\"sep=\":\"id\"}'", "end": "external_id = CHAR(26)",
               "export": "data = '{\"data\":{\"a\":\"1\"},\"firstSeenAt\":\"x\",\"providerType\":\"manual\",\"resourceType\":\"old\"}'",
-              "errors": "data = '{\"line\":\"3\",\"n\":\"6\",\"reason\":\"\\\\\"x\\\\\" is not a number (column n): write 1200.50\"}'",
+              "errors": "data = '{\"line\":\"3\",\"n\":\"6\",\"reason\":\"\\\\\"x\\\\\" is not a number (column n): write it like 1200.50\"}'",
               "turned": "data = '{\"town\":\"K\u00c3\u00b6ln\"}'"}
     email, phone = unique() + "@example.com", "+493023125012"
     leads = [t.api("POST", "/leads", {"email": email, "phoneNumber": phone, "fullName": "Dee Ferro, Jr."}).json()["id"]

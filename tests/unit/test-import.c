@@ -205,7 +205,7 @@ static void bad_rows(void)
 	    {__LINE__, STR("a,b,c\n,,1\nx,,2\n"), NULL, "[\"a\",\"b\"]",
 		"[\"2: the key is empty (columns a, b)\",{\"a\":\"x\",\"c\":\"2\"}]"},
 	    {__LINE__, STR("n\n1\nx\n"), "{\"n\":{\"type\":\"number\"}}", NULL,
-		"[{\"n\":1},\"3: \\\"x\\\" is not a number (column n): write 1200.50\"]"},
+		"[{\"n\":1},\"3: \\\"x\\\" is not a number (column n): write it like 1200.50\"]"},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
