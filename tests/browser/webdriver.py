@@ -181,7 +181,7 @@ class Browser:
         return self._of(selector, lambda e: self._call("GET", "/element/%s/attribute/%s" % (e, name)))
 
     def click(self, selector):
-        self._call("POST", "/element/%s/click" % self.find(selector))
+        self._of(selector, lambda e: self._call("POST", "/element/%s/click" % e))
 
     def fill(self, selector, text):
         element = self.find(selector)
