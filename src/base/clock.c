@@ -29,9 +29,7 @@ int64_t clock_now_us(void)
 
 int64_t clock_now_after_us(int64_t before_us)
 {
-	int64_t now_us = clock_now_us();
-
-	return now_us > before_us ? now_us : before_us + 1;
+	return clock_after_us(clock_now_us(), before_us);
 }
 
 int64_t clock_mono_us(void)

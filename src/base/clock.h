@@ -30,8 +30,12 @@ struct civil {
 int64_t clock_now_us(void);
 int64_t clock_mono_us(void); /* only for differences */
 /* Now, but later than before_us: what is changed never looks older than it was, whatever the
- * machine's clock did meanwhile. */
+ * machine's clock did meanwhile. And the same for who has asked for the time already. */
 int64_t clock_now_after_us(int64_t before_us);
+static inline int64_t clock_after_us(int64_t now_us, int64_t before_us)
+{
+	return now_us > before_us ? now_us : before_us + 1;
+}
 /* In UTC, the proleptic Gregorian calendar; clamped to the years 0 to 9999. And back: month and day
  * of that calendar. */
 void clock_civil(int64_t at_us, struct civil *out);

@@ -132,12 +132,6 @@ static int writing_begin(
 	return 0;
 }
 
-/* Whatever the machine's clock did since the write before. */
-static int64_t later_us(int64_t now_us, int64_t before_us)
-{
-	return now_us > before_us ? now_us : before_us + 1;
-}
-
 /* ---- one change ------------------------------------------------------------------------------ */
 
 static int data_field(struct err *err, struct str name, const char *what)
@@ -250,7 +244,7 @@ static void write_apply(struct table_writing *w, struct table_write *v)
 	v->is_created = s == NULL;
 	v->is_changed = s == NULL || !str_eq(s->now.text, row.text) || !str_eq(s->now.key, row.key);
 	if (v->is_changed)
-		row.updated_us = later_us(w->now_us, row.updated_us);
+		row.updated_us = clock_after_us(w->now_us, row.updated_us);
 	if (s == NULL) {
 		s = state_add(w, &row);
 		s->is_there = true;
@@ -397,7 +391,7 @@ int table_row_remake(struct db *db, struct arena *a, const struct table *t, cons
 	if (!change(a, row, arg))
 		return 0;
 	row->text = json_text(a, row->data);
-	row->updated_us = later_us(w.now_us, row->updated_us);
+	row->updated_us = clock_after_us(w.now_us, row->updated_us);
 	w.states[0]->is_changed = true;
 	return states_update(&w, err) == -1 || states_index(&w, err) == -1 ? -1 : 1;
 }
