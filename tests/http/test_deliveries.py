@@ -85,7 +85,7 @@ def _():
     row = row_of(page, "Bad CRM")
     has(row, "3 refused")
     has(row_below(page, "Bad CRM"), "It did not take the request (422): “email is taken <b>”." + MAPPING)
-    has(row, "3 failed")
+    has(row, "3 tries failed")
     has(page.text, 'href="/admin/deliveries?connectionId=%s&amp;status=failed"' % refuses)
     true("email is taken <b>" not in page.text, "escaped")
     # the chart and the table behind it say the same, for all and for one
