@@ -46,23 +46,14 @@ static void destination_show(struct req *r, json_t *o, const char *last_error)
 }
 
 /* How the last call of each ended is what its connection knows, whatever the call was for. */
-static int destinations_show(struct req *r, const json_t *list, struct err *err)
+static void destinations_show(struct req *r, const json_t *list, const json_t *stored)
 {
-	struct connection **to;
 	json_t *o;
-	size_t n, i;
+	size_t i;
 
-	if (connection_list_destinations(r->app, r->a, &r->actor.account_id, &to, &n, err) == -1)
-		return -1;
-	json_array_each(list, i, o) {
-		const char *last_error = NULL;
-
-		for (size_t k = 0; k < n; k++)
-			if (strcmp(uuid_dup(r->a, to[k]->id), json_str(o, "connectionId")) == 0)
-				last_error = to[k]->last_error;
-		destination_show(r, o, last_error);
-	}
-	return 0;
+	json_array_each(list, i, o)
+		destination_show(r, o,
+		    json_str(json_object_get(stored, json_str(o, "connectionId")), "lastError"));
 }
 
 static bool destinations_have(const json_t *list, const char *id)
@@ -74,15 +65,13 @@ static bool destinations_have(const json_t *list, const char *id)
 }
 
 /* Those that people have switched off: leads go nowhere near them. */
-static int destinations_add_disabled(
-    struct req *r, const json_t *active, json_t *list, struct err *err)
+static void destinations_add_disabled(
+    struct req *r, const json_t *active, json_t *stored, json_t *list)
 {
-	json_t *names, *c;
+	json_t *c;
 	const char *id;
 
-	if (connection_names(r->app, r->a, &r->actor.account_id, &names, err) == -1)
-		return -1;
-	json_object_each(names, id, c) {
+	json_object_each(stored, id, c) {
 		const struct provider *p =
 		    provider_find(r->app->providers, str_from(json_str(c, "providerType")));
 		json_t *o;
@@ -95,6 +84,18 @@ static int destinations_add_disabled(
 		json_set_str(o, "providerName", provider_display_name(p));
 		json_array_append_new(list, o);
 	}
+}
+
+/* How they stand by what is stored now: what jobs go by may be a moment old. */
+static int destinations_list(struct req *r, json_t *data, json_t *list, struct err *err)
+{
+	json_t *stored, *disabled = json_array();
+
+	json_set(data, "disabled", disabled);
+	if (connection_names(r->app, r->a, &r->actor.account_id, &stored, err) == -1)
+		return -1;
+	destinations_show(r, list, stored);
+	destinations_add_disabled(r, list, stored, disabled);
 	return 0;
 }
 
@@ -242,17 +243,16 @@ static int destinations_draw(struct req *r, json_t *data, struct err *err)
 int crm_page_destinations(struct req *r)
 {
 	struct err err = ERR_INIT;
-	json_t *data = json_own(r->a, json_object()), *off = json_array(), *list, *choices;
+	json_t *data = json_own(r->a, json_object()), *list, *choices;
 
-	json_set(data, "disabled", off);
-	if (destinations_json(r, &list, &err) == -1 || destinations_show(r, list, &err) == -1 ||
-	    destinations_add_disabled(r, list, off, &err) == -1 ||
+	if (destinations_json(r, &list, &err) == -1 ||
+	    destinations_list(r, data, list, &err) == -1 ||
 	    connection_choices_of(r, "connectionId", "crm_push", &choices, &err) == -1 ||
 	    destinations_draw(r, data, &err) == -1)
 		return res_error(r, &err);
 	json_set(data, "destinations", json_incref(list));
 	json_set_bool(data, "has_destinations", json_array_size(list) > 0);
-	json_set_bool(data, "has_disabled", json_array_size(off) > 0);
+	json_set_bool(data, "has_disabled", json_array_size(json_object_get(data, "disabled")) > 0);
 	json_set_bool(data, "has_many", json_array_size(list) > 1);
 	json_set(data, "choices", json_incref(choices));
 	json_set_bool(data, "can_push", (r->actor.permissions & PERMIT(CRM_WRITE)) != 0);

@@ -4,6 +4,7 @@ with its attempts, what was given up, sending again; what people choose to be se
 import collections
 import html
 import re
+import threading
 import time
 import urllib.parse
 
@@ -180,6 +181,32 @@ def _():
     for path in pages:
         page = text_of(b.get(path))
         true("Last call failed" not in page and "Failing" not in page, page)
+
+
+@test("the page of destinations tells what is stored now, however lately it was read")
+def _():
+    t = Tenant(name=unique("Stored now "))
+    b = signed_in(t)
+    with Crm() as crm:
+        crm.default = (500, b"down")
+        t.connect("custom_crm", {}, {"url": crm.url}, name="Ill CRM")
+        lead = t.new_lead(email="now@example.com")
+        wait_until(lambda: "Last call failed" in row_of(b.get("/admin/crm"), "Ill CRM"), 20, "the failed call")
+        asked, is_read = threading.Event(), threading.Event()
+
+        def taken(_):
+            asked.set()
+            return (201, b'{"id":"9"}') if is_read.wait(10) else (500, b"nobody reads")
+        crm.default = taken
+        equal(b.post("/admin/deliveries/%s/push" % delivery_of(t, lead, "Ill CRM")["id"], {}).status, 303)
+        true(asked.wait(20), "the call")
+        for _ in range(64):  # by each worker, just before it changes
+            has(row_of(b.get("/admin/crm"), "Ill CRM"), "Last call failed")
+        is_read.set()
+        wait_until(lambda: here().sql("SELECT 1 FROM lead_deliveries WHERE status = 'success' AND account_id = "
+                                      + row_id(t.id)), 20, "the push")
+        row = row_of(b.get("/admin/crm"), "Ill CRM")
+        true("Last call failed" not in row, row)
 
 
 def figures(page):
