@@ -13,9 +13,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/log.h"
+#include "crypto/random.h"
 #include "db/db-internal.h"
 
 #define RECONNECT_PAUSE_US 200000 /* after a failed connect, say "away" at once for so long */
@@ -107,6 +110,7 @@ static bool is_lost_code(unsigned code)
 int db_connection_fail(
     struct db *db, unsigned code, const char *text, const char *what, struct err *err)
 {
+	db->was_victim = code == ER_LOCK_DEADLOCK || code == ER_CHECKREAD;
 	if (code == CR_NET_PACKET_TOO_LARGE || code == ER_NET_PACKET_TOO_LARGE) {
 		db->is_lost = true; /* the server hangs up on it */
 		return err_set(err, ERR_LIMIT,
@@ -140,6 +144,12 @@ int db_connection_fail(
 	default:
 		return err_set(err, ERR_INTERNAL, "%s: database error %u: %s", what, code, text);
 	}
+}
+
+void db_connection_pause(int tries, const struct err *why)
+{
+	log_debug("db.retry", LOG_I("tries", tries), LOG_ERR(why));
+	usleep((useconds_t)(500u + random_below(2000u << tries)));
 }
 
 /* ---- waiting for the server -------------------------------------------------------------- */

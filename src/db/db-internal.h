@@ -12,6 +12,7 @@
 #define DB_CACHE_SLOTS 2048u /* power of two, above what any program prepares */
 #define DB_COMMIT_HOOKS 4096 /* of one transaction; more is a loop gone wild */
 #define DB_SENT_MOST 32u     /* statements on their way at a time */
+#define DB_TRIES 8           /* of a transaction, or of a statement that is one by itself */
 
 /* A statement as prepared for so many rows on this connection, with the memory its cells come into.
  */
@@ -38,7 +39,8 @@ struct db {
 	const struct config *cfg;
 	MYSQL *conn; /* NULL: none is open */
 	bool in_transaction, is_lost, is_impatient;
-	bool is_manual; /* the server commits when it is told to (autocommit = 0) */
+	bool was_victim; /* of a deadlock, by the last failure */
+	bool is_manual;  /* the server commits when it is told to (autocommit = 0) */
 	struct db_sent sent[DB_SENT_MOST]; /* in their order */
 	size_t nsent;
 	bool takes_bulk;      /* the parameters of many rows for one prepared row */
@@ -72,6 +74,8 @@ int db_connection_run(struct db *db, const char *sql, const char *what, struct e
 /* Turns the library's error into ours: -1. what is a statement's name, never its parameters. */
 int db_connection_fail(
     struct db *db, unsigned code, const char *text, const char *what, struct err *err);
+/* Before the next of several tries: a little, and more each time. */
+void db_connection_pause(int tries, const struct err *why);
 /* Waits until there is an answer to read, while db_meanwhile's function runs. */
 void db_connection_await(struct db *db);
 

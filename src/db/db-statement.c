@@ -22,7 +22,8 @@
  * Cells up to CELL_BYTES come with the row; a longer one is fetched alone, straight into the arena.
  *
  * That the server has closed an idle connection shows only when it is used. Then the statement
- * is sent once more on a new one, where that cannot do its work twice (statement_run). */
+ * is sent once more on a new one, where that cannot do its work twice; and so is one outside a
+ * transaction that was the victim of a deadlock, which has undone all of it (statement_run). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -366,6 +367,13 @@ static int statement_run(
 
 	if (rc == -1 && was_open && db->is_lost && !db->in_transaction &&
 	    (is_query || mysql_errno(db->conn) == CR_SERVER_GONE_ERROR)) {
+		err_clear(&e);
+		rc = statement_run_once(db, call, used, &e);
+	}
+	for (int tries = 1;
+	     e.code == ERR_RETRY && db->was_victim && !db->in_transaction && tries < DB_TRIES;
+	     tries++) {
+		db_connection_pause(tries, &e);
 		err_clear(&e);
 		rc = statement_run_once(db, call, used, &e);
 	}

@@ -2,7 +2,7 @@
  *
  *	begin ──> body ──0──> commit ──> hooks run ──> 0
  *	  ^         └──-1──> rollback ──ERR_RETRY──> pause ──┐
- *	  └──────────────── up to TRANSACTION_TRIES ─────────┘   any other error: -1
+ *	  └──────────────── up to DB_TRIES ─────────┘   any other error: -1
  *
  * A deadlock, a lock time-out or a Galera certification failure is ordinary under load. Only the
  * whole body can be repeated then, since what it read may have changed. A commit that fails in
@@ -12,14 +12,9 @@
  * are forgotten with it. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/log.h"
 #include "base/oom.h"
-#include "crypto/random.h"
 #include "db/db-internal.h"
-
-#define TRANSACTION_TRIES 8
 
 /* Said to the server, though it would begin one by itself: it forgets a savepoint in one that
  * nothing was written in yet. Nobody waits for the answer. */
@@ -120,15 +115,14 @@ int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct e
 			return 0;
 		if (is_cut && was_open && tries == 1)
 			continue;
-		if (e.code != ERR_RETRY || tries == TRANSACTION_TRIES) {
+		if (e.code != ERR_RETRY || tries == DB_TRIES) {
 			if (e.code == ERR_RETRY)
 				e.code = ERR_UNAVAILABLE;
 			if (err != NULL && err->code == ERR_NONE)
 				*err = e;
 			return -1;
 		}
-		log_debug("db.retry", LOG_I("tries", tries), LOG_ERR(&e));
-		usleep((useconds_t)(500u + random_below(2000u << tries)));
+		db_connection_pause(tries, &e);
 	}
 }
 

@@ -712,6 +712,71 @@ static void deadlocks(void)
 	drop_table(db);
 }
 
+/* Holds row 2 and has done much, so that the other is the victim; wants row 1 once the other waits. */
+static int heavy_body(struct db *db, void *arg, struct err *err)
+{
+	static const struct db_stmt heavy = {
+	    "heavy", "UPDATE core_cells SET n = n + 1 WHERE id >= 2", NULL, NULL};
+	static const struct db_stmt first = {
+	    "first", "UPDATE core_cells SET n = n + 1 WHERE id = 1", NULL, NULL};
+	const int *tell = arg;
+	struct db *look = db_new(test_db_config());
+	int rc = db_exec(db, &heavy, NULL, 0, NULL, err);
+
+	if (rc == 0 && write(*tell, "x", 1) != 1)
+		rc = err_set(err, ERR_INTERNAL, "the other is gone");
+	for (int i = 0; rc == 0 && i < 5000 &&
+			NUMBER_OF(look, "SELECT COUNT(*) FROM information_schema.processlist"
+					" WHERE info LIKE 'UPDATE core_cells%ORDER BY id'"
+					" AND time_ms > 50") == 0;
+	     i++)
+		usleep(1000);
+	db_free(look);
+	return rc == -1 ? -1 : db_exec(db, &first, NULL, 0, NULL, err);
+}
+
+static int hold_heavy(void *arg)
+{
+	struct db *db = db_new(test_db_config());
+	struct err err = ERR_INIT;
+	int rc = db_transaction(db, heavy_body, arg, &err);
+
+	db_free(db);
+	return rc == 0 ? 0 : 1;
+}
+
+static void lone_victim(void)
+{
+	static const struct db_stmt both = {
+	    "both", "UPDATE core_cells SET n = n + 1 WHERE id IN (1, 2) ORDER BY id", NULL, NULL};
+	struct db *db = test_db();
+	struct err err = ERR_INIT;
+	int64_t before;
+	int tell[2];
+	char byte;
+	pid_t pid;
+
+	if (db == NULL)
+		return;
+	make_table(db);
+	RUN(db, "INSERT INTO core_cells (id, n) SELECT seq, 0 FROM seq_1_to_200");
+	REQUIRE(pipe(tell) == 0);
+	pid = core_fork(hold_heavy, &tell[1]);
+	REQUIRE(read(tell[0], &byte, 1) == 1);
+	before =
+	    NUMBER_OF(db, "SELECT CAST(VARIABLE_VALUE AS INT) FROM information_schema.global_status"
+			  " WHERE VARIABLE_NAME = 'INNODB_DEADLOCKS'");
+	OK(db_exec(db, &both, NULL, 0, NULL, &err), &err);
+	CHECK(core_wait(pid) == 0);
+	CHECK(
+	    NUMBER_OF(db, "SELECT CAST(VARIABLE_VALUE AS INT) FROM information_schema.global_status"
+			  " WHERE VARIABLE_NAME = 'INNODB_DEADLOCKS'") > before);
+	CHECK(NUMBER_OF(db, "SELECT COUNT(*) FROM core_cells WHERE id < 3 AND n = 2") == 2);
+	close(tell[0]);
+	close(tell[1]);
+	drop_table(db);
+}
+
 /* ---- loss of the server ------------------------------------------------------------------ */
 
 static int64_t connection_id(struct db *db)
@@ -928,6 +993,7 @@ void suite_db_core(void)
 	    {"errors by kind", errors}, {"transactions and hooks", transactions},
 	    {"nested transactions", nesting}, {"nested twice", nested_twice},
 	    {"deletion in slices", purging}, {"a deadlock is tried again", deadlocks},
+	    {"so is a statement by itself", lone_victim},
 	    {"an idle connection that was closed is replaced", idle_connection_is_replaced},
 	    {"a connection lost within a transaction", killed_within_a_transaction},
 	    {"work done while the server works", meanwhile}, {"no server, then one", no_server});
