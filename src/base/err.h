@@ -18,6 +18,7 @@ enum err_code {
 	ERR_UNAVAILABLE, /* the database or a peer is away: 503 */
 	ERR_TIMEOUT,     /* a foreign server was too slow */
 	ERR_REFUSED,     /* the egress policy says no */
+	ERR_UNREADABLE,  /* what is stored, and was to be used, cannot be read any more: 409 */
 	ERR_LOCKED,      /* others hold what it needs, for longer than was to be waited: 503 */
 };
 

@@ -385,7 +385,7 @@ static json_t *stored_parse(struct arena *a, struct str text, bool is_forgiven, 
 		return stored_as_empty(a, text, &e);
 	if (!value) {
 		parse_fail(&words, &e);
-		err_set(err, ERR_INTERNAL, "stored %s", words.msg);
+		err_set(err, ERR_UNREADABLE, "stored %s", words.msg);
 	}
 	return value;
 }

@@ -56,7 +56,7 @@ size_t json_count_values(struct str text);
 const char *json_repairs_text(struct arena *a, unsigned repairs);
 /* The same for text that json_text wrote and that was stored: the limits for strangers do not
  * apply, since what was merged, or stands in a history, may be longer and deeper than what came.
- * NULL and ERR_INTERNAL: nobody's request is at fault. */
+ * NULL and ERR_UNREADABLE: nobody's request is at fault. */
 json_t *json_parse_stored(struct arena *a, struct str text, struct err *err);
 /* The same of what calls are made with: a request that only reads gets the error too, but for
  * rows. */

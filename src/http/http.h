@@ -131,7 +131,8 @@ int res_problem(struct req *r, int status, const char *detail, ...)
 /* The same with members of its own for programs (RFC 9457 §3.2), which is not stolen. */
 int res_problem_with(struct req *r, int status, const char *detail, const json_t *more);
 /* The same from an error: code decides the status, field makes errors[]. ERR_INTERNAL and
- * ERR_UNAVAILABLE are logged here and shown without detail; 503 carries Retry-After. */
+ * ERR_UNAVAILABLE are logged here and shown without detail, ERR_UNREADABLE is logged as well; 503
+ * carries Retry-After. */
 int res_error(struct req *r, const struct err *err);
 /* Collects a 422 over several fields: add each, then res_invalid answers if there is any. */
 void req_invalid(struct req *r, const char *field, const char *fmt, ...)

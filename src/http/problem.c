@@ -137,6 +137,7 @@ static int status_of_err(enum err_code code)
 	case ERR_NOT_FOUND:
 		return 404;
 	case ERR_CONFLICT:
+	case ERR_UNREADABLE:
 		return 409;
 	case ERR_LIMIT:
 		return 413;
@@ -151,6 +152,16 @@ static int status_of_err(enum err_code code)
 	default:
 		return 500;
 	}
+}
+
+/* Nobody's request is at fault, and a repeat would be no better. */
+static int problem_unreadable(struct req *r, const struct err *err)
+{
+	log_error("http.unreadable", LOG_STR("path", r->path), LOG_ERR(err));
+	return res_problem(r, 409,
+	    "What is stored of this cannot be read any more, so nothing of it can be changed or "
+	    "used; it can be deleted, and made anew (%s)",
+	    err->msg);
 }
 
 int res_error(struct req *r, const struct err *err)
@@ -174,6 +185,8 @@ int res_error(struct req *r, const struct err *err)
 					   "under this request id"
 					 : away});
 	}
+	if (err->code == ERR_UNREADABLE)
+		return problem_unreadable(r, err);
 	if (err->field[0] != '\0') {
 		entry = json_object();
 		json_set_str(entry, "field", err->field);

@@ -319,7 +319,7 @@ static void counts_add_outcome(struct task_counts *c, const struct record_item *
 
 static bool is_rows_fault(const struct err *err)
 {
-	return err->code == ERR_LIMIT || err->code == ERR_INVALID;
+	return err->code == ERR_LIMIT || err->code == ERR_INVALID || err->code == ERR_UNREADABLE;
 }
 
 /* Flows that want to know of imports. */

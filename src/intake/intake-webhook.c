@@ -83,6 +83,18 @@ static void intake_add_connection(struct intake_request *in, struct connection *
 	in->connections[in->nconnections++] = c;
 }
 
+/* The sender shall keep it, and come again, as long as what is known of the connection cannot be
+ * read. */
+static int intake_find_failed(struct intake_request *in, const struct err *err)
+{
+	struct err later = ERR_INIT;
+
+	if (err->code != ERR_UNREADABLE)
+		return res_error(in->r, err);
+	err_set(&later, ERR_UNAVAILABLE, "the connection: %s", err->msg);
+	return res_error(in->r, &later);
+}
+
 static int intake_find_by_id(struct intake_request *in, struct str text)
 {
 	struct uuid id;
@@ -93,7 +105,7 @@ static int intake_find_by_id(struct intake_request *in, struct str text)
 	if (uuid_parse(text, &id))
 		found = connection_cached(in->r->app, &id, &c, &err);
 	if (found == -1) {
-		res_error(in->r, &err);
+		intake_find_failed(in, &err);
 		return -1;
 	}
 	if (found == 0 || c->provider != in->provider) {
@@ -143,7 +155,7 @@ static int intake_find_by_payload(struct intake_request *in)
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (intake_add_external(in, ids[i], &err) == -1) {
-			res_error(in->r, &err);
+			intake_find_failed(in, &err);
 			return -1;
 		}
 	}

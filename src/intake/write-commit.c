@@ -820,7 +820,8 @@ int items_store(struct db *db, struct items_store *st, struct err *err)
 
 bool error_is_of_payload(enum err_code code)
 {
-	return code == ERR_MALFORMED || code == ERR_INVALID || code == ERR_LIMIT;
+	return code == ERR_MALFORMED || code == ERR_INVALID || code == ERR_LIMIT ||
+	       code == ERR_UNREADABLE;
 }
 
 /* An item whose lead cannot be read is at fault, if nobody knew one. */

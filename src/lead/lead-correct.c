@@ -190,7 +190,7 @@ int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct 
 		return found == -1 ? -1 : 0;
 	if (l->is_known && !lead_is_ready(&rows))
 		return 0;
-	if ((stored = json_parse_stored(a, db_get_str(&rows, 0, STORED_LEAD), err)) == NULL ||
+	if ((stored = lead_parse_stored(a, db_get_str(&rows, 0, STORED_LEAD), err)) == NULL ||
 	    (l->lead.p != NULL && (news = json_parse(a, l->lead, err)) == NULL))
 		return err_prefix(err, "lead");
 	old = lead_of_record(a, stored, stored);

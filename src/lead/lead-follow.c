@@ -43,7 +43,7 @@ static int known_normalize(struct app *app, struct arena *a, const struct uuid *
     const struct db_rows *known, size_t i, json_t *lead, struct err *err)
 {
 	struct uuid connection_id = db_get_uuid(known, i, KNOWN_CONNECTION);
-	const json_t *stored = json_parse_stored(a, db_get_str(known, i, KNOWN_LEAD), err);
+	const json_t *stored = lead_parse_stored(a, db_get_str(known, i, KNOWN_LEAD), err);
 	json_t *given = json_object_get(lead, "rawFieldData"), *raw;
 	const char *country;
 

@@ -119,6 +119,8 @@ const json_t *lead_cut_details(struct arena *a, const json_t *details);
 /* A lead as its record tells it, with the ids that `lead` has. Every lead of this form has the same
  * members. */
 json_t *lead_of_record(struct arena *a, const json_t *record, const json_t *lead);
+/* A stored form that what its record says now will replace: {} where it cannot be read any more. */
+json_t *lead_parse_stored(struct arena *a, struct str text, struct err *err);
 /* Within lead_capture, of a lead that was there before and has news, or whose record is new. */
 int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct err *err);
 /* The columns that lists and searches use, cut to their width: {NULL,0} where it has none. */

@@ -352,7 +352,7 @@ static int lead_store(struct lead_processing *p, struct err *err)
 
 	if (job_transaction_many(p->job, leads_store_body, p, err) == 0)
 		return 0;
-	if (err->code != ERR_LIMIT)
+	if (err->code != ERR_LIMIT && err->code != ERR_UNREADABLE)
 		return -1;
 	w.error = arena_strdup(p->job->a, err->msg);
 	err_clear(err);

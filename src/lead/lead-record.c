@@ -8,6 +8,7 @@
  * word on each of the lead's fields; the lead takes it from there. A payload tells only what it
  * carries: a field that is not in it is no value, and leaves alone what was said before. */
 #include "base/buf.h"
+#include "base/log.h"
 #include "lead/lead-internal.h"
 #include "record/record.h"
 
@@ -61,6 +62,21 @@ const char *lead_source(const struct uuid *event_id, const struct uuid *connecti
 	if (!uuid_is_nil(*event_id))
 		return RECORD_SOURCE_WEBHOOK;
 	return uuid_is_nil(*connection_id) ? RECORD_SOURCE_IMPORT : RECORD_SOURCE_POLL;
+}
+
+json_t *lead_parse_stored(struct arena *a, struct str text, struct err *err)
+{
+	struct err unread = ERR_INIT;
+	json_t *lead = json_parse_stored(a, text, &unread);
+
+	if (lead != NULL)
+		return lead;
+	if (unread.code != ERR_UNREADABLE) {
+		err_set(err, unread.code, "%s", unread.msg);
+		return NULL;
+	}
+	log_warn("lead.unreadable", LOG_ERR(&unread));
+	return json_own(a, json_object());
 }
 
 json_t *lead_of_record(struct arena *a, const json_t *record, const json_t *lead)

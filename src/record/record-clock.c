@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/path.h"
 
@@ -77,18 +78,14 @@ static struct clock_node *node_read(struct arena *a, const json_t *v)
 	return n;
 }
 
-int clock_read(
-    struct arena *a, struct str text, int64_t newest_us, struct clock_node **out, struct err *err)
+struct clock_node *clock_read(struct arena *a, struct str text, int64_t newest_us)
 {
-	json_t *v;
+	struct err err = ERR_INIT;
+	json_t *v = text.p == NULL ? NULL : json_parse_stored(a, text, &err);
 
-	*out = node_new(a, newest_us);
-	if (text.p == NULL)
-		return 0;
-	if ((v = json_parse_stored(a, text, err)) == NULL)
-		return err_prefix(err, "stored clocks");
-	*out = node_read(a, v);
-	return 0;
+	if (err.code != ERR_NONE)
+		log_warn("record.clocks", LOG_ERR(&err));
+	return v == NULL ? node_new(a, newest_us) : node_read(a, v);
 }
 
 static json_t *time_json(int64_t at)

@@ -27,10 +27,9 @@
 
 struct clock_node;
 
-/* Of a record's data; text may be {NULL,0}: all at newest_us. Arena-owned. -1: a stored text that
- * is none. */
-int clock_read(
-    struct arena *a, struct str text, int64_t newest_us, struct clock_node **out, struct err *err);
+/* Of a record's data; text may be {NULL,0}: all at newest_us, as where it cannot be read any more.
+ * Arena-owned. */
+struct clock_node *clock_read(struct arena *a, struct str text, int64_t newest_us);
 /* {NULL,0} where all of the data is at newest_us. */
 struct str clock_text(
     struct arena *a, const struct clock_node *root, const json_t *data, int64_t newest_us);

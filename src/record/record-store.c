@@ -411,8 +411,9 @@ static int working_open(struct upsert_batch *b, struct working_record *w, struct
 	if (w->data != NULL)
 		return 0;
 	if ((w->data = json_parse_stored(b->a, w->text, err)) == NULL)
-		return err_prefix(err, "stored record");
-	return clock_read(b->a, w->clocks_text, w->newest_us, &w->clocks, err);
+		return err_prefix(err, "the record can only be deleted");
+	w->clocks = clock_read(b->a, w->clocks_text, w->newest_us);
+	return 0;
 }
 
 static void working_confirm(struct working_record *w, int64_t at)
@@ -494,8 +495,10 @@ static int record_merge_patch(
 			working_confirm(w, at);
 		return 0;
 	}
-	if (working_open(b, w, err) == -1)
+	if (working_open(b, w, err) == -1) {
+		it->is_refused = err->code == ERR_UNREADABLE;
 		return -1;
+	}
 	if ((patch = json_parse(b->a, it->data, err)) == NULL) {
 		it->is_refused = true;
 		return -1;

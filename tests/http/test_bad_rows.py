@@ -234,6 +234,94 @@ def _():
                 has(answer.text, "cannot be read")
 
 
+def refused(answer, *words):
+    """Told to who asked, in words: it is no failure of the request, and a repeat would be no better."""
+    equal((answer.status, answer.json()["title"]), (409, "Conflict"), answer)
+    for word in ("cannot be read any more", "deleted", *words):
+        has(answer.json()["detail"], word)
+
+
+@test("what cannot be read is not changed, and who asks for it is told so; deleted, it begins anew")
+def _():
+    t = Tenant()
+    hook = hook_of(t)
+    hook({"id": "bad", "x": 1})
+    lead = t.new_lead(providerLeadId="L1", email="first@example.com")
+    t.wait_idle()
+    broken(t, "records", "data")
+    refused(t.api("POST", "/leads", {"providerLeadId": "L1", "email": "second@example.com"}), "record")
+    refused(t.api("PATCH", "/leads/" + lead["id"], {"company": "Nordlicht"}), "record")
+    answer = t.api("POST", "/records/import?resourceType=%s&providerType=custom_webhook" % hook.type,
+                   "external_id,x\nbad,7\ngood,8\n", headers={"Content-Type": "text/csv"})
+    equal((answer.status, answer.json()["created"], answer.json()["failed"]), (200, 1, 1), answer)
+    has(answer.json()["errors"][0]["message"], "the record can only be deleted")
+    event = hook({"id": "bad", "x": 2})["eventId"]
+    stored = t.get("/events/" + event)
+    equal((stored["status"], stored["taken"]), ("failed", 0))
+    has(stored["reason"], "the record can only be deleted")
+    [bad] = [r for r in t.records("&resourceType=" + hook.type) if r["externalId"] == "bad"]
+    equal(t.api("DELETE", "/records/" + bad["id"]).status, 204)
+    equal(t.api("POST", "/events/%s/replay" % event).status, 200)
+    equal([r["data"]["x"] for r in t.records("&resourceType=" + hook.type) if r["externalId"] == "bad"], [2])
+
+
+@test("a lead whose stored form cannot be read takes what its record says, by every door")
+def _():
+    t = Tenant()
+    hook = CustomWebhook(t, leadFields={"email": "mail"})
+    hook({"id": "W1", "mail": "first@example.com"})
+    t.new_lead(providerLeadId="L1", email="first@example.com")
+    t.wait_idle()
+    broken(t, "leads", "lead")
+    hook({"id": "W1", "mail": "second@example.com"})
+    equal(t.api("POST", "/leads", {"providerLeadId": "L1", "email": "second@example.com"}).status, 200)
+    equal({x["email"] for x in t.leads()}, {"second@example.com"})
+    broken(t, "leads", "lead")
+    answer = t.api("POST", "/records/import?resourceType=lead&providerType=custom_webhook", "external_id,email\nW1,third@example.com\n",
+                   headers={"Content-Type": "text/csv"})
+    equal((answer.status, answer.json()["updated"]), (200, 1), answer)
+    equal(t.lead_of("W1")["email"], "third@example.com")
+
+
+@test("whose clocks cannot be read is as new as the record: what comes is merged")
+def _():
+    t = Tenant()
+    hook = hook_of(t)
+    hook({"id": "1", "x": 1, "y": 1})
+    broken(t, "records", "clocks")
+    hook({"id": "1", "x": 2})
+    equal(record_of(hook)["data"], {"id": "1", "x": 2, "y": 1})
+
+
+@test("no door answers 500 for what cannot be read: connections, flows, triggers, views, tables")
+def _():
+    t = Tenant()
+    hook, (destination, _place) = hook_of(t), t.crm()
+
+    def made(path, body):
+        answer = t.api("POST", path, body)
+        equal(answer.status, 201, answer)
+        return answer.json()["id"]
+    flow = made("/flows", {"name": "a", "steps": [{"kind": "delay", "config": {"seconds": 1}}]})
+    trigger = made("/flows/%s/triggers" % flow, {"kind": "schedule", "config": {"cron": "0 0 1 1 *"}})
+    view = made("/views", {"name": "Mine", "query": {"resourceType": "lead"}})
+    made("/tables", {"name": "Towns", "slug": "towns", "columns": [{"name": "a", "type": "string"}]})
+    row = made("/tables/towns/rows", {"data": {"a": "x"}})
+    for table, columns, asked in (
+            ("connections", ["settings"], [("PATCH", "/connections/" + destination, {"name": "C2"}),
+                                           ("POST", "/connections/%s/test" % destination, {})]),
+            ("flow_triggers", ["config"], [("PATCH", "/triggers/" + trigger, {"enabled": False})]),
+            ("flows", ["steps", "settings"], [("PATCH", "/flows/" + flow, {"name": "b"}), ("POST", "/flows/%s/publish" % flow, {})]),
+            ("views", ["definition"], [("PATCH", "/views/" + view, {"name": "b"})]),
+            ("table_rows", ["data"], [("PATCH", "/tables/towns/rows/" + row, {"data": {"a": "y"}})]),
+            ("user_tables", ["shape"], [("PATCH", "/tables/towns", {"name": "b"}), ("POST", "/tables/towns/rows", {"data": {"a": "y"}})])):
+        broken(t, table, *columns)
+        for method, path, body in asked:
+            refused(t.api(method, path, body))
+    answer = here().post(hook.path, b'{"id":"1"}', {"X-Webhook-Token": hook.token, "Content-Type": "application/json"})
+    equal((answer.status, answer.header("Retry-After")), (503, "5"), answer)    # the sender keeps it meanwhile
+
+
 @test("a flow and a connection that cannot be read go by their pages as well")
 def _():
     t, b = Tenant(), Browser(here())

@@ -166,6 +166,7 @@ static void test_problems(void)
 	    {__LINE__, ERR_DENIED, 403, true},
 	    {__LINE__, ERR_NOT_FOUND, 404, true},
 	    {__LINE__, ERR_CONFLICT, 409, true},
+	    {__LINE__, ERR_UNREADABLE, 409, true},
 	    {__LINE__, ERR_LIMIT, 413, true},
 	    {__LINE__, ERR_RETRY, 503, false},
 	    {__LINE__, ERR_UNAVAILABLE, 503, false},

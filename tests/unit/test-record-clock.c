@@ -95,11 +95,8 @@ static bool arrive(struct arena *a, struct kept *k, const struct payload *p)
 {
 	json_t *before = json_own(a, json_deep_copy(k->data)), *back;
 	struct clock_merge m = {.a = a, .at_us = p->at_us};
-	struct clock_node *clocks;
-	struct err err = ERR_INIT;
+	struct clock_node *clocks = clock_read(a, k->clocks, k->newest_us);
 
-	if (clock_read(a, k->clocks, k->newest_us, &clocks, &err) == -1)
-		return false;
 	clock_merge(&m, k->data, clocks, p->data);
 	k->newest_us = p->at_us > k->newest_us ? p->at_us : k->newest_us;
 	k->clocks = clock_text(a, clocks, k->data, k->newest_us);
@@ -286,10 +283,9 @@ static void bounded(void)
 		json_t *before = wide(a, cases[i].bytes, cases[i].levels, cases[i].n, 1);
 		json_t *data = json_own(a, json_deep_copy(before));
 		struct clock_merge m = {.a = a, .at_us = 2};
-		struct clock_node *clocks;
+		struct clock_node *clocks = clock_read(a, (struct str){NULL, 0}, 1);
 		size_t members = (size_t)cases[i].levels * (size_t)cases[i].n;
 
-		CHECK(clock_read(a, (struct str){NULL, 0}, 1, &clocks, NULL) == 0);
 		clock_merge(
 		    &m, data, clocks, wide(a, cases[i].bytes, cases[i].levels, cases[i].n, 2));
 		CHECK_AT(cases[i].line, json_text(a, m.changes).n < 6 * LIMIT_RECORD_BYTES);
