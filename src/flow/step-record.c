@@ -28,7 +28,7 @@ static int upsert_store(struct step_call *c, struct record_item *item, struct er
 {
 	struct lead_capture lead;
 
-	if (lead_record_upsert_told(c->app, c->db, c->a, item, &lead, err) == -1)
+	if (lead_record_upsert_told(c->db, c->a, item, &lead, err) == -1)
 		return -1;
 	if (!lead.is_corrected)
 		return 0;

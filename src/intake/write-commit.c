@@ -453,7 +453,7 @@ static int commit_find_followers(
 	for (size_t i = 0; i < r->nrecords; i++)
 		if (!r->record_of[i]->is_lead)
 			plain[n++] = &r->records[i];
-	return lead_followers_find(NULL, db, c->a, plain, n, &r->followers, err);
+	return lead_followers_find(db, c->a, plain, n, &r->followers, err);
 }
 
 static void commit_collect_followers(struct group_commit *c, struct commit_rows *r)

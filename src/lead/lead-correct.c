@@ -10,7 +10,8 @@
  * - All of it is in the transaction of its event, behind the lock on the lead's row: of two at once
  *   the second sees the first.
  * - A lead whose details are being fetched: the job merges them into the record as well, and takes
- *   over what that says then, so neither is lost (lead-pipeline.c).
+ *   over what that says then, so neither is lost (lead-pipeline.c). What people say of it meanwhile
+ *   is its form, but makes it ready only when the details are here, or are not to be had.
  * - A lead that is read once more, by a poll or an import, is no message that it has changed:
  *   platforms tell more of it there, or in other words, than by webhook. It takes over what is new,
  *   but is another form only where one of its own members (name, email, phone, company) differs. So
@@ -30,8 +31,8 @@ DB_STMT(lead_lock_form,
 DB_STMT(lead_set_form,
     "UPDATE leads SET lead = ?, email = ?, phone_number = ?, full_name = ?,"
     " form_id = COALESCE(?, form_id), ad_id = COALESCE(?, ad_id),"
-    " campaign_id = COALESCE(?, campaign_id), revision = revision + ?, updated_at = ?"
-    " WHERE account_id = ? AND id = ?");
+    " campaign_id = COALESCE(?, campaign_id), revision = revision + ?, updated_at = ?,"
+    " fetched_at = COALESCE(fetched_at, ?) WHERE account_id = ? AND id = ?");
 DB_STMT(lead_set_record, "UPDATE leads SET record_id = ? WHERE account_id = ? AND id = ?");
 
 static bool is_same_text(const json_t *x, const json_t *y, const char *key)
@@ -128,23 +129,39 @@ static int record_take_over(
 	return 0;
 }
 
+/* How its new form is stored. */
+struct form_kind {
+	bool is_revision;
+	bool has_details; /* it was waiting for them, and here they are */
+};
+
 static int lead_store_form(struct db *db, struct arena *a, const struct lead_capture *l,
-    const json_t *form, bool is_revision, struct err *err)
+    const json_t *form, struct form_kind kind, struct err *err)
 {
+	const int64_t now = clock_now_us();
+
 	return db_exec(db, &lead_set_form,
 	    DB_VALS(db_strn(json_text(a, form)),
 		db_strn(lead_column(form, "email", LIMIT_EMAIL_BYTES)),
 		db_strn(lead_column(form, "phoneNumber", 64)),
 		db_strn(lead_column(form, "fullName", 255)), db_strn(str_or_null(l->form_id)),
 		db_strn(str_or_null(l->ad_id)), db_strn(str_or_null(l->campaign_id)),
-		db_int(is_revision), db_int(clock_now_us()), db_uuid(&l->account_id),
-		db_uuid(&l->id)),
+		db_int(kind.is_revision), db_int(now), kind.has_details ? db_int(now) : db_null(),
+		db_uuid(&l->account_id), db_uuid(&l->id)),
 	    NULL, err);
 }
 
 static bool lead_is_ready(const struct db_rows *stored)
 {
 	return strcmp(db_get_text(stored, 0, STORED_STAGE), LEAD_READY) == 0;
+}
+
+/* A poll or an import of leads brings what the provider has; people bring what they know. */
+static bool brings_details(
+    const struct lead_capture *l, const json_t *stored, const json_t *news, bool is_ready)
+{
+	return !is_ready && !l->is_known && !uuid_is_nil(l->connection_id) &&
+	       json_object_size(stored) == 0 && json_object_size(news) > 0;
 }
 
 static bool is_read_again(const struct lead_capture *l)
@@ -183,6 +200,7 @@ int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct 
 {
 	struct db_rows rows;
 	json_t *stored, *old, *form, *news = NULL;
+	struct form_kind kind = {.is_revision = true};
 	int found = db_row(
 	    db, a, &lead_lock_form, DB_VALS(db_uuid(&l->account_id), db_uuid(&l->id)), &rows, err);
 
@@ -198,6 +216,7 @@ int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct 
 		return -1;
 	if (l->record == NULL)
 		return 0;
+	kind.has_details = brings_details(l, stored, news, lead_is_ready(&rows));
 	/* the ids that it has, and those that it has now */
 	json_object_update(stored, news);
 	form = lead_of_record(a, l->record, stored);
@@ -206,11 +225,13 @@ int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct 
 		return 0;
 	if (record_follows(db, a, l, form, err) == -1)
 		return -1;
-	if (is_read_again(l) && lead_is_ready(&rows) && !members_differ(old, form))
-		return lead_store_form(db, a, l, form, false, err);
+	kind.is_revision =
+	    !is_read_again(l) || !lead_is_ready(&rows) || members_differ(old, form);
+	if (!kind.is_revision)
+		return lead_store_form(db, a, l, form, kind, err);
 	l->is_corrected = true;
 	l->revision = (int)db_get_int(&rows, 0, STORED_REVISION) + 1;
-	if (lead_store_form(db, a, l, form, true, err) == -1)
+	if (lead_store_form(db, a, l, form, kind, err) == -1)
 		return -1;
 	return lead_run_again(db, a, l, &rows, err);
 }

@@ -11,44 +11,29 @@
  * - What an item tells of a lead in a form that no lead can hold, such as a list of addresses, is
  *   the record's alone. */
 #include "base/limits.h"
-#include "connection/connection.h"
 #include "lead/lead-internal.h"
 #include "record/record.h"
 
-enum { KNOWN_PROVIDER_ID, KNOWN_ID, KNOWN_CONNECTION, KNOWN_LEAD };
+/* With where a number without a country is at home: as for what the lead's connection brings. */
+enum { KNOWN_PROVIDER_ID, KNOWN_ID, KNOWN_LEAD, KNOWN_COUNTRY };
 DB_STMT_ROWS(leads_known,
-    "SELECT provider_lead_id, id, connection_id, lead FROM leads FORCE INDEX (leads_provider)"
-    " WHERE account_id = ? AND provider_type = ? AND provider_lead_id IN (",
+    "SELECT l.provider_lead_id, l.id, l.lead, JSON_VALUE(c.settings, '$.defaultCountry')"
+    " FROM leads l FORCE INDEX (leads_provider) LEFT JOIN connections c"
+    " ON c.id = l.connection_id AND c.account_id = l.account_id"
+    " WHERE l.account_id = ? AND l.provider_type = ? AND l.provider_lead_id IN (",
     "?", ")");
 
 /* ---- normal form ------------------------------------------------------------------------- */
 
-static int known_country(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct uuid *connection_id, const char **out, struct err *err)
-{
-	struct connection *from = NULL;
-
-	*out = NULL;
-	if (app == NULL || uuid_is_nil(*connection_id))
-		return 0;
-	if (connection_recent(app, a, account_id, connection_id, &from, err) == -1)
-		return -1;
-	*out = access_setting(connection_access(from), "defaultCountry");
-	return 0;
-}
-
 /* With the raw fields that the lead has beside those that are given now: they may name the country
  * of its phone number. */
-static int known_normalize(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct db_rows *known, size_t i, json_t *lead, struct err *err)
+static int known_normalize(
+    struct arena *a, const struct db_rows *known, size_t i, json_t *lead, struct err *err)
 {
-	struct uuid connection_id = db_get_uuid(known, i, KNOWN_CONNECTION);
 	const json_t *stored = lead_parse_stored(a, db_get_str(known, i, KNOWN_LEAD), err);
 	json_t *given = json_object_get(lead, "rawFieldData"), *raw;
-	const char *country;
 
-	if (stored == NULL ||
-	    known_country(app, a, account_id, &connection_id, &country, err) == -1)
+	if (stored == NULL)
 		return -1;
 	given = json_own(a, json_is_object(given) ? json_incref(given) : json_object());
 	raw = json_copy(JSON_ITER(json_object_get(stored, "rawFieldData")));
@@ -56,7 +41,7 @@ static int known_normalize(struct app *app, struct arena *a, const struct uuid *
 		raw = json_object();
 	json_object_update(raw, given);
 	json_set(lead, "rawFieldData", raw);
-	lead_normalize(a, lead, country);
+	lead_normalize(a, lead, db_get_text(known, i, KNOWN_COUNTRY));
 	json_set(lead, "rawFieldData", json_incref(given));
 	return 0;
 }
@@ -71,7 +56,7 @@ int lead_normalize_as_known(struct app *app, struct arena *a, const struct uuid 
 		DB_VALS(db_uuid(account_id), db_strn(provider_type)), &id, 1, 1, &known, err) == -1)
 		return -1;
 	if (known.count == 1)
-		return known_normalize(app, a, account_id, &known, 0, lead, err);
+		return known_normalize(a, &known, 0, lead, err);
 	lead_normalize(a, lead, NULL);
 	return 0;
 }
@@ -113,7 +98,7 @@ static void lead_leave_alone(json_t *lead, const json_t *data, const json_t *giv
 }
 
 /* The item as a lead's own door would bring it. */
-static int item_normalize(struct app *app, struct arena *a, const struct db_rows *known, size_t i,
+static int item_normalize(struct arena *a, const struct db_rows *known, size_t i,
     struct record_item *it, struct err *err)
 {
 	struct err unread = ERR_INIT; /* the store says so */
@@ -124,7 +109,7 @@ static int item_normalize(struct app *app, struct arena *a, const struct db_rows
 		return 0;
 	given = item_tells(a, data);
 	lead = json_own(a, json_deep_copy(given));
-	if (known_normalize(app, a, &it->account_id, known, i, lead, err) == -1)
+	if (known_normalize(a, known, i, lead, err) == -1)
 		return -1;
 	lead_leave_alone(lead, data, given);
 	it->data = json_text(a, lead_record_data(a, data, given, lead, &it->unsaid));
@@ -154,7 +139,7 @@ static size_t known_find(const struct db_rows *known, struct str id)
 	return i;
 }
 
-static int followers_add(struct app *app, struct arena *a, const struct db_rows *known,
+static int followers_add(struct arena *a, const struct db_rows *known,
     struct record_item *it, struct lead_followers *out, struct err *err)
 {
 	size_t i = known_find(known, it->external_id);
@@ -163,11 +148,11 @@ static int followers_add(struct app *app, struct arena *a, const struct db_rows 
 		return 0;
 	out->item[out->n] = it;
 	out->id[out->n++] = db_get_uuid(known, i, KNOWN_ID);
-	return item_normalize(app, a, known, i, it, err);
+	return item_normalize(a, known, i, it, err);
 }
 
 /* Those of the account and provider of of[0], at most LIMIT_DB_BATCH. */
-static int followers_find_some(struct app *app, struct db *db, struct arena *a,
+static int followers_find_some(struct db *db, struct arena *a,
     struct record_item *const *of, size_t n, struct lead_followers *out, struct err *err)
 {
 	struct db_val ids[LIMIT_DB_BATCH];
@@ -180,12 +165,12 @@ static int followers_find_some(struct app *app, struct db *db, struct arena *a,
 		&known, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n && known.count > 0; i++)
-		if (followers_add(app, a, &known, of[i], out, err) == -1)
+		if (followers_add(a, &known, of[i], out, err) == -1)
 			return -1;
 	return 0;
 }
 
-int lead_followers_find(struct app *app, struct db *db, struct arena *a,
+int lead_followers_find(struct db *db, struct arena *a,
     struct record_item *const *items, size_t n, struct lead_followers *out, struct err *err)
 {
 	struct record_item *some[LIMIT_DB_BATCH];
@@ -197,13 +182,13 @@ int lead_followers_find(struct app *app, struct db *db, struct arena *a,
 		if (!item_is_of_a_lead(items[i]))
 			continue;
 		if (nsome == LIMIT_DB_BATCH || (nsome > 0 && !item_is_beside(some[0], items[i]))) {
-			if (followers_find_some(app, db, a, some, nsome, out, err) == -1)
+			if (followers_find_some(db, a, some, nsome, out, err) == -1)
 				return -1;
 			nsome = 0;
 		}
 		some[nsome++] = items[i];
 	}
-	return nsome == 0 ? 0 : followers_find_some(app, db, a, some, nsome, out, err);
+	return nsome == 0 ? 0 : followers_find_some(db, a, some, nsome, out, err);
 }
 
 size_t lead_followers_news(const struct lead_followers *f, struct lead_capture *out)
@@ -245,7 +230,7 @@ static void items_tell(struct record_item *items, const struct record_item *mine
 	}
 }
 
-static int records_upsert(struct app *app, struct db *db, struct arena *a,
+static int records_upsert(struct db *db, struct arena *a,
     struct record_item *items, size_t n, struct lead_capture *captures, size_t *ncaptures,
     struct err *err)
 {
@@ -257,7 +242,7 @@ static int records_upsert(struct app *app, struct db *db, struct arena *a,
 	memcpy(mine, items, n * sizeof(*mine));
 	for (size_t i = 0; i < n; i++)
 		of[i] = &mine[i];
-	if (lead_followers_find(app, db, a, of, n, &followers, err) == -1)
+	if (lead_followers_find(db, a, of, n, &followers, err) == -1)
 		return -1;
 	rc = record_upsert(db, a, mine, n, err);
 	items_tell(items, mine, n);
@@ -271,20 +256,21 @@ int lead_records_upsert(struct app *app, struct db *db, struct arena *a, struct 
 	struct lead_capture *captures = arena_array(a, n + 1, sizeof(*captures));
 	size_t ncaptures;
 
-	if (records_upsert(app, db, a, items, n, captures, &ncaptures, err) == -1)
+	(void)app;
+	if (records_upsert(db, a, items, n, captures, &ncaptures, err) == -1)
 		return -1;
 	for (size_t i = 0; i < ncaptures; i++)
 		captures[i].class = is_bulk ? JOB_BULK : JOB_LIVE;
 	return lead_capture(db, a, captures, ncaptures, err);
 }
 
-int lead_record_upsert_told(struct app *app, struct db *db, struct arena *a,
+int lead_record_upsert_told(struct db *db, struct arena *a,
     struct record_item *item, struct lead_capture *lead, struct err *err)
 {
 	size_t n;
 
 	*lead = (struct lead_capture){.revision = 0};
-	if (records_upsert(app, db, a, item, 1, lead, &n, err) == -1)
+	if (records_upsert(db, a, item, 1, lead, &n, err) == -1)
 		return -1;
 	if (n == 0)
 		return 0;

@@ -80,8 +80,8 @@ static bool details_are_out_of_reach(enum call_class class)
 	return class == CALL_FATAL || class == CALL_NOT_FOUND || class == CALL_CONFLICT;
 }
 
-/* 0 when the job has ended or waits; -1 to be tried again by the job's back-off. What is not
- * permitted may be once somebody has changed that, as what is not shown yet. */
+/* 1 it goes on without them; 0 when the job has ended or waits; -1 to be tried again by the job's
+ * back-off. What is not permitted may be once somebody has changed that, as what is not shown yet. */
 static int details_note_problem(
     struct lead_processing *p, const struct connection_call *call, struct err *err)
 {
@@ -103,12 +103,14 @@ static int details_note_problem(
 	log_warn("lead.details", LOG_S("lead", uuid_dup(p->job->a, p->row.id)),
 	    LOG_S("provider", p->row.provider_type), LOG_S("error", w.error),
 	    LOG_B("final", w.is_final));
+	if (w.again_us == 0 && json_object_size(p->row.lead) > 0)
+		return 1; /* people have said what it is, and the provider will not */
 	if (job_transaction(p->job, details_problem_body, &w, err) == -1)
 		return -1;
 	return p->job->is_ended ? 0 : err_set(err, ERR_UNAVAILABLE, "%s", w.error);
 }
 
-/* 1 with the normalized lead in row.lead; else as details_note_problem. */
+/* 1 with the details in row.lead, or without what is not to be had; else as details_note_problem. */
 static int details_fetch(struct lead_processing *p, struct err *err)
 {
 	struct arena *a = p->job->a;
@@ -135,9 +137,11 @@ static int details_fetch(struct lead_processing *p, struct err *err)
 	return p->row.lead == NULL ? -1 : 1;
 }
 
+/* What it has before it is ready came with it, or was said of it later, by people. */
 static bool lead_needs_details(const struct lead_processing *p)
 {
-	return p->connection != NULL && json_object_size(p->row.lead) == 0 &&
+	return p->connection != NULL && p->row.fetched_us == 0 &&
+	       (json_object_size(p->row.lead) == 0 || p->row.revision > 1) &&
 	       provider_details_action(p->connection->provider, "lead") != NULL;
 }
 

@@ -74,14 +74,13 @@ int lead_capture_shared(
 
 /* Records that come by doors which know no leads (lead-follow.c). Within a transaction: which of n
  * items are of leads that are there, before they are upserted; what they tell of them is brought
- * into normal form, in the items. Without an app the default country of a lead's connection is not
- * known. */
+ * into normal form, in the items. */
 struct lead_followers {
 	struct record_item **item;
 	struct uuid *id;
 	size_t n;
 };
-int lead_followers_find(struct app *app, struct db *db, struct arena *a,
+int lead_followers_find(struct db *db, struct arena *a,
     struct record_item *const *items, size_t n, struct lead_followers *out, struct err *err);
 /* Behind the upsert: those that have news, at most f->n, for lead_capture. */
 size_t lead_followers_news(const struct lead_followers *f, struct lead_capture *out);
@@ -89,7 +88,7 @@ size_t lead_followers_news(const struct lead_followers *f, struct lead_capture *
 int lead_records_upsert(struct app *app, struct db *db, struct arena *a, struct record_item *items,
     size_t n, bool is_bulk, struct err *err);
 /* The same of one record, whose lead is told by the caller: if it is_corrected. */
-int lead_record_upsert_told(struct app *app, struct db *db, struct arena *a,
+int lead_record_upsert_told(struct db *db, struct arena *a,
     struct record_item *item, struct lead_capture *lead, struct err *err);
 
 /* Within a transaction: the lead with that id of its provider goes, and with it all that others
