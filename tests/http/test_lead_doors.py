@@ -203,9 +203,9 @@ def _():
 def _():
     t = Tenant()
     meta = Meta(t)
-    with Faults(t.product, {"target": "graph", "kind": "error", "status": 404}):
+    with Faults(t.product, {"target": "graph", "kind": "error", "status": 400, "code": 803}):
         [id_] = meta.send()
-        wait_until(lambda: (t.lead_of(id_) or {}).get("stage") in ("failed", "incomplete"), 20, "no details")
+        wait_until(lambda: (t.lead_of(id_) or {}).get("stage") == "failed", 20, "no details")
         entered(t, id_, email="own@example.com")
         lead = t.wait_lead(id_, ("none",))
         equal((lead["email"], lead["fetchedAt"]), ("own@example.com", None))
@@ -213,7 +213,7 @@ def _():
         [id_] = meta.send()
         wait_problem(t, id_)
         entered(t, id_, email="other@example.com")
-    with Faults(t.product, {"target": "graph", "kind": "error", "status": 404}):
+    with Faults(t.product, {"target": "graph", "kind": "error", "status": 400, "code": 803}):
         lead = t.wait_lead(id_, ("none",), timeout=60)
         equal((lead["email"], lead["fetchedAt"]), ("other@example.com", None))
 
