@@ -15,6 +15,7 @@
 struct clock_node {
 	int64_t said, reset, rest;
 	struct map *members;
+	struct clock_ahead *ahead; /* of the record's own node; NULL: none */
 };
 
 static struct clock_node *node_new(struct arena *a, int64_t at)
@@ -48,12 +49,12 @@ static const struct clock_node *node_find(const struct clock_node *n, const char
 /* As if it had just been said, whatever it was. */
 static void node_say(struct clock_node *n, int64_t at, int64_t reset)
 {
-	*n = (struct clock_node){.said = at, .reset = reset, .rest = at};
+	*n = (struct clock_node){.said = at, .reset = reset, .rest = at, .ahead = n->ahead};
 }
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
-enum { TEXT_MEMBERS, TEXT_REST, TEXT_SAID, TEXT_RESET };
+enum { TEXT_MEMBERS, TEXT_REST, TEXT_SAID, TEXT_RESET, TEXT_AHEAD };
 
 static int64_t time_read(const json_t *v)
 {
@@ -78,14 +79,41 @@ static struct clock_node *node_read(struct arena *a, const json_t *v)
 	return n;
 }
 
+static struct clock_ahead *ahead_read(struct arena *a, const json_t *v)
+{
+	struct clock_ahead *ahead;
+
+	if (!json_is_array(v))
+		return NULL;
+	ahead = arena_alloc(a, sizeof(*ahead));
+	*ahead =
+	    (struct clock_ahead){time_read(json_array_get(v, 0)), time_read(json_array_get(v, 1))};
+	return ahead;
+}
+
 struct clock_node *clock_read(struct arena *a, struct str text, int64_t newest_us)
 {
 	struct err err = ERR_INIT;
+	struct clock_node *n;
 	json_t *v = text.p == NULL ? NULL : json_parse_stored(a, text, &err);
 
 	if (err.code != ERR_NONE)
 		log_warn("record.clocks", LOG_ERR(&err));
-	return v == NULL ? node_new(a, newest_us) : node_read(a, v);
+	if (v == NULL)
+		return node_new(a, newest_us);
+	n = node_read(a, v);
+	n->ahead = ahead_read(a, json_array_get(v, TEXT_AHEAD));
+	return n;
+}
+
+int64_t clock_of_ahead(
+    struct arena *a, struct clock_node *root, int64_t told_us, int64_t received_us)
+{
+	if (root->ahead == NULL)
+		root->ahead = arena_zalloc(a, sizeof(*root->ahead));
+	if (root->ahead->told_us != told_us)
+		*root->ahead = (struct clock_ahead){told_us, received_us};
+	return root->ahead->counted_us;
 }
 
 static json_t *time_json(int64_t at)
@@ -158,8 +186,13 @@ struct str clock_text(
 {
 	json_t *v = json_own(a, node_json(root, data));
 
-	if (!json_is_array(v) && time_read(v) == newest_us)
-		return (struct str){NULL, 0};
+	if (root->ahead == NULL)
+		return !json_is_array(v) && time_read(v) == newest_us ? (struct str){NULL, 0}
+								      : json_text(a, v);
+	if (!json_is_array(v))
+		v = json_own(a, json_pack("[{},O,O,n]", v, v));
+	json_array_append_new(v, json_pack("[I,I]", (json_int_t)root->ahead->told_us,
+				     (json_int_t)root->ahead->counted_us));
 	return json_text(a, v);
 }
 

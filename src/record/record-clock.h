@@ -30,6 +30,14 @@ struct clock_node;
 /* Of a record's data; text may be {NULL,0}: all at newest_us, as where it cannot be read any more.
  * Arena-owned. */
 struct clock_node *clock_read(struct arena *a, struct str text, int64_t newest_us);
+/* A time to come that a payload told counts as its receipt, and does so again when it comes again: a
+ * poll that reads the same each round, or a sender that repeats itself, takes back nothing of what
+ * was said since. The record remembers the last such time. */
+struct clock_ahead {
+	int64_t told_us, counted_us;
+};
+int64_t clock_of_ahead(
+    struct arena *a, struct clock_node *root, int64_t told_us, int64_t received_us);
 /* {NULL,0} where all of the data is at newest_us. */
 struct str clock_text(
     struct arena *a, const struct clock_node *root, const json_t *data, int64_t newest_us);

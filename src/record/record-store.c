@@ -338,16 +338,42 @@ static void batch_add_change(struct upsert_batch *b, const struct working_record
 
 #define AHEAD_US (600 * SECOND_US) /* a provider's clock may be so far ahead of ours */
 
-/* By the provider's clock; a time yet to come counts as the time of receipt, or it would keep the
- * record as it is until then. TIME_NONE where none is told. */
-static int64_t item_time(struct record_item *it)
+/* The payload and its clocks, to be changed. */
+static int working_open(struct upsert_batch *b, struct working_record *w, struct err *err)
 {
-	int64_t received_us = it->received_us != 0 ? it->received_us : it->at_us;
+	if (w->data != NULL)
+		return 0;
+	if ((w->data = json_parse_stored(b->a, w->text, err)) == NULL)
+		return err_prefix(err, "the record can only be deleted");
+	w->clocks = clock_read(b->a, w->clocks_text, w->newest_us);
+	return 0;
+}
 
-	it->was_ahead = it->has_provider_time && it->provider_updated_us > received_us + AHEAD_US;
-	if (it->was_ahead)
-		it->provider_updated_us = received_us;
+static int64_t item_received(const struct record_item *it)
+{
+	return it->received_us != 0 ? it->received_us : it->at_us;
+}
+
+static int64_t item_told(const struct record_item *it)
+{
 	return it->has_provider_time ? it->provider_updated_us : TIME_NONE;
+}
+
+static bool item_is_ahead(const struct record_item *it)
+{
+	return it->has_provider_time && it->provider_updated_us > item_received(it) + AHEAD_US;
+}
+
+/* By the provider's clock; a time yet to come counts as the time of receipt, or it would keep the
+ * record as it is until then. TIME_NONE where none is told. Where it is ahead the record is open. */
+static int64_t item_time(
+    struct upsert_batch *b, const struct working_record *w, struct record_item *it)
+{
+	it->was_ahead = item_is_ahead(it);
+	if (it->was_ahead)
+		it->provider_updated_us =
+		    clock_of_ahead(b->a, w->clocks, it->provider_updated_us, item_received(it));
+	return item_told(it);
 }
 
 /* Has the record been told of something since the item came that is long under way, or is taken
@@ -378,23 +404,23 @@ static int item_is_overtaken(struct upsert_batch *b, const struct working_record
 /* When what it says was said, against what is there. One without a time of its own overwrites
  * whatever is there when it comes; but one that others have overtaken fills only what nobody has
  * said. */
-static int64_t item_time_over(
-    const struct working_record *w, struct record_item *it, bool is_overtaken)
+static int64_t item_time_over(struct upsert_batch *b, const struct working_record *w,
+    struct record_item *it, bool is_overtaken)
 {
-	const int64_t at = item_time(it);
+	const int64_t at = item_time(b, w, it);
 
 	if (it->is_fill || is_overtaken)
 		return CLOCK_FILL;
 	return at == TIME_NONE ? w->newest_us : at;
 }
 
-static void batch_create_record(
-    struct upsert_batch *b, struct working_record *w, struct record_item *it)
+static int batch_create_record(
+    struct upsert_batch *b, struct working_record *w, struct record_item *it, struct err *err)
 {
 	w->id = uuid_new();
 	w->is_created = true;
 	w->text = it->data;
-	w->newest_us = item_time(it);
+	w->newest_us = item_is_ahead(it) ? item_received(it) : item_told(it);
 	if (it->unsaid.n > 0 && w->newest_us != TIME_NONE)
 		w->clocks_text = clock_text_unsaid(b->a, it->unsaid, w->newest_us);
 	w->at_us = w->from_us = it->at_us;
@@ -402,17 +428,10 @@ static void batch_create_record(
 	w->connection_id = it->connection_id;
 	w->last = it;
 	it->outcome = RECORD_CREATED;
+	if (item_is_ahead(it) && working_open(b, w, err) == -1)
+		return -1;
+	(void)item_time(b, w, it);
 	batch_add_change(b, w, it, STR("[]"));
-}
-
-/* The payload and its clocks, to be changed. */
-static int working_open(struct upsert_batch *b, struct working_record *w, struct err *err)
-{
-	if (w->data != NULL)
-		return 0;
-	if ((w->data = json_parse_stored(b->a, w->text, err)) == NULL)
-		return err_prefix(err, "the record can only be deleted");
-	w->clocks = clock_read(b->a, w->clocks_text, w->newest_us);
 	return 0;
 }
 
@@ -476,6 +495,13 @@ static void working_fill(
 	json_array_extend(changes, m.changes);
 }
 
+/* It costs no other, if that is all that is wrong. */
+static int item_refuse(struct record_item *it, const struct err *err)
+{
+	it->is_refused = err->code == ERR_UNREADABLE;
+	return -1;
+}
+
 static int record_merge_patch(
     struct upsert_batch *b, struct working_record *w, struct record_item *it, struct err *err)
 {
@@ -484,9 +510,11 @@ static int record_merge_patch(
 	bool is_overtaken;
 	int64_t at;
 
+	if (item_is_ahead(it) && working_open(b, w, err) == -1)
+		return item_refuse(it, err);
 	if (item_is_overtaken(b, w, it, &is_overtaken, err) == -1)
 		return -1;
-	at = item_time_over(w, it, is_overtaken);
+	at = item_time_over(b, w, it, is_overtaken);
 	m = merge_at(b->a, it, at);
 	it->outcome = is_overtaken || (at < w->newest_us && at != CLOCK_FILL) ? RECORD_STALE
 									      : RECORD_UNCHANGED;
@@ -495,10 +523,8 @@ static int record_merge_patch(
 			working_confirm(w, at);
 		return 0;
 	}
-	if (working_open(b, w, err) == -1) {
-		it->is_refused = err->code == ERR_UNREADABLE;
-		return -1;
-	}
+	if (working_open(b, w, err) == -1)
+		return item_refuse(it, err);
 	if ((patch = json_parse(b->a, it->data, err)) == NULL) {
 		it->is_refused = true;
 		return -1;
@@ -563,7 +589,7 @@ static int batch_apply_item(struct upsert_batch *b, struct record_item *it, stru
 		    err, ERR_LIMIT, "a record may have at most %u bytes", LIMIT_RECORD_BYTES);
 	}
 	if (!w->is_stored && !w->is_created)
-		batch_create_record(b, w, it);
+		rc = batch_create_record(b, w, it, err);
 	else if (it->is_only_new)
 		it->outcome = RECORD_UNCHANGED;
 	else

@@ -51,6 +51,41 @@ def _():
     equal(hook.newest_event()["reason"], None)
 
 
+@test("a time to come counts as when it was told first: told again it takes nothing back, and fires nothing")
+def _():
+    t = Tenant()
+    hook = Hook(t, updatedAtPath="at")
+    ahead = {"id": "f", "plan": "old", "at": "2090-05-01T00:00:00Z"}
+    hook(ahead)
+    told = hook.record("f")["providerUpdatedAt"]
+    hook(ahead)
+    equal(hook.record("f")["providerUpdatedAt"], told)
+    hook({"id": "f", "plan": "new", "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1))})
+    newer = hook.record("f")
+    hook(ahead)
+    got = hook.record("f")
+    equal((got["data"]["plan"], got["updatedAt"], got["providerUpdatedAt"]), ("new", newer["updatedAt"], newer["providerUpdatedAt"]))
+    hook({**ahead, "id": "g"})
+    hook({**ahead, "id": "g", "plan": "newest", "at": "2090-05-02T00:00:00Z"})      # another such time is news
+    equal(hook.record("g")["data"]["plan"], "newest")
+
+
+@test("a lead of a time to come, corrected by hand, stays so however often it is told again")
+def _():
+    t = Tenant()
+    hook = CustomWebhook(t, updatedAtPath="at", leadFields={"email": "mail"})
+    _destination, place = t.crm()
+    ahead = {"id": "L1", "mail": "first@example.com", "at": "2090-05-01T00:00:00Z"}
+    hook(ahead)
+    lead = t.wait_lead("L1")
+    equal(t.api("PATCH", "/leads/" + lead["id"], {"email": "second@example.com"}).status, 200)
+    t.wait_idle()
+    for _ in range(3):
+        hook(ahead)
+    t.wait_idle()
+    equal((t.lead_of("L1")["email"], t.sink(place)["counts"]["posts"]), ("second@example.com", 2))
+
+
 @test("property changes, one a delivery: the newest stays")
 def _():
     t = Tenant()
