@@ -348,7 +348,9 @@ static int lead_list_read(struct req *r, struct record_browse *b, struct err *er
 	struct view v;
 	int rc = view_load(r, NULL, STR(VIEW_LEADS), &v, err), has_copies;
 
-	if (rc == -1 || (rc == 1 && view_browse(r, v.query, b, err) == -1) ||
+	if (rc == 1)
+		view_browse(r, v.query, b);
+	if (rc == -1 ||
 	    (has_copies = record_has_copies(r->app, r->a, &r->actor.account_id, err)) == -1)
 		return -1;
 	if (has_copies == 1)

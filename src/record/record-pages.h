@@ -25,6 +25,7 @@ struct record_browse {
 		struct opt_time after, before;
 	} received;
 	json_t *columns;              /* paths chosen in the address; NULL: none */
+	const char *left_out;         /* of a view: what cannot be used; NULL: nothing */
 	json_t *view_columns;         /* what the page's own view chooses; NULL: none */
 	struct str view;              /* id of the view that the address was opened from */
 	struct str extra_name, extra; /* the page's own parameter: a lead's delivery status */
@@ -100,8 +101,8 @@ int record_browse_show_meant(const struct record_browse *b, json_t *data, struct
 
 /* ---- view-pages.c: saved views ------------------------------------------------------------- */
 
-/* The view's query as the list it opens. */
-int view_browse(struct req *r, const json_t *query, struct record_browse *b, struct err *err);
+/* The view's query as the list it opens, without what of it cannot be used (b->left_out). */
+void view_browse(struct req *r, const json_t *query, struct record_browse *b);
 /* Adds "views" (label, href, is_current) and "view" (the one that b came from). */
 int view_show(const struct record_browse *b, json_t *data, struct err *err);
 #endif

@@ -2,31 +2,111 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/path.h"
 #include "html/chrome.h"
 #include "record/record-pages.h"
+#include "record/record-words.h"
 
 #define VIEW_WITHOUT_SPAN                                                                          \
 	"A view keeps no time of receipt, which would soon be past: take that filter away first"
+#define LEFT_OUT_BYTES 400u
 #define VIEW_TABS 8 /* beside each other; more are in a menu */
 
 /* ---- a view and the list that it opens ----------------------------------------------------- */
 
-int view_browse(struct req *r, const json_t *query, struct record_browse *b, struct err *err)
+/* What is stored may be of another version, or written by hand: what of it asks for nothing that is
+ * known is left out, and told by those that are named in `left`. */
+struct view_reading {
+	struct req *r;
+	struct buf *left;
+};
+
+static void view_leave_out(struct view_reading *v, const char *what)
+{
+	buf_printf(v->left, "%s%.80s", v->left->len > 0 ? ", " : "", what);
+}
+
+static bool view_filter_works(struct req *r, const json_t *filter, struct record_filter *f)
+{
+	struct search_terms terms = {0};
+	struct err ignored = ERR_INIT;
+
+	return record_filter_from_json(r->a, filter, &r->actor.account_id, f, &ignored) == 0 &&
+	       record_filter_check(f, &ignored) == 0 &&
+	       search_terms_add_filter(&terms, r->a, f, &ignored) == 0;
+}
+
+/* Its conditions, each on a field. */
+static json_t *view_conditions_that_work(
+    struct view_reading *v, json_t *kept, const json_t *conditions)
+{
+	json_t *works = json_object(), *condition;
+	struct record_filter f;
+	const char *path;
+
+	json_set(kept, "filter", works);
+	json_object_each(conditions, path, condition) {
+		json_set(works, path, json_incref(condition));
+		if (view_filter_works(v->r, kept, &f))
+			continue;
+		json_object_del(works, path);
+		view_leave_out(v, path);
+	}
+	return kept;
+}
+
+static json_t *view_filter_that_works(struct view_reading *v, const json_t *filter)
+{
+	json_t *kept = json_own(v->r->a, json_object()), *member;
+	struct record_filter f;
+	const char *key;
+
+	json_object_each(filter, key, member) {
+		if (strcmp(key, "filter") == 0 && json_is_object(member)) {
+			view_conditions_that_work(v, kept, member);
+			continue;
+		}
+		json_set(kept, key, json_incref(member));
+		if (view_filter_works(v->r, kept, &f))
+			continue;
+		json_object_del(kept, key);
+		view_leave_out(v, key);
+	}
+	return kept;
+}
+
+static json_t *view_columns_that_work(struct view_reading *v, const json_t *columns)
+{
+	json_t *kept = json_own(v->r->a, json_array()), *column;
+	size_t i;
+
+	json_array_each(columns, i, column)
+		if (json_is_string(column) &&
+		    path_compile(v->r->a, str_from(json_string_value(column)), NULL) != NULL)
+			json_array_append(kept, column);
+		else
+			view_leave_out(
+			    v, json_is_string(column) ? json_string_value(column) : "a column");
+	return json_array_size(kept) > 0 ? kept : NULL;
+}
+
+void view_browse(struct req *r, const json_t *query, struct record_browse *b)
 {
 	json_t *filter = json_own(r->a, json_copy((json_t *)(uintptr_t)query));
-	json_t *columns = json_object_get(query, "columns");
+	struct view_reading v = {r, buf_new(r->a, LEFT_OUT_BYTES)};
 	const char *sort = json_str(query, "sort");
 
 	json_object_del(filter, "columns");
 	json_object_del(filter, "sort");
-	if (record_filter_from_json(r->a, filter, &r->actor.account_id, &b->f, err) == -1)
-		return err_prefix(err, "saved view");
+	if (!view_filter_works(r, filter, &b->f))
+		(void)view_filter_works(r, view_filter_that_works(&v, filter), &b->f);
 	b->r = r;
 	b->is_ascending = sort != NULL && strcmp(sort, "updatedAt") == 0;
-	b->columns = json_array_size(columns) > 0 ? columns : NULL;
-	return 0;
+	b->columns = view_columns_that_work(&v, json_object_get(query, "columns"));
+	b->left_out = v.left->len > 0 ? v.left->p : NULL;
 }
 
 /* The query of a view from a list's address. */
@@ -60,12 +140,11 @@ static int view_by_place(const void *x, const void *y)
 }
 
 /* The list that a view opens; false when it is of the other page. */
-static int view_opened(const struct record_browse *b, const struct view *v,
-    struct record_browse *opened, struct err *err)
+static bool view_opened(
+    const struct record_browse *b, const struct view *v, struct record_browse *opened)
 {
 	*opened = (struct record_browse){.r = b->r};
-	if (view_browse(b->r, v->query, opened, err) == -1)
-		return -1;
+	view_browse(b->r, v->query, opened);
 	view_go_home(opened);
 	if (b->is_type_fixed)
 		opened->f.copies = b->f.copies;
@@ -80,10 +159,9 @@ static int view_show_one(const struct record_browse *b, const struct view *v, js
 	bool is_leads = str_is(v->slug, VIEW_LEADS), is_current;
 	const char *id = uuid_dup(b->r->a, v->id);
 	int64_t count = -1;
-	int rc = view_opened(b, v, &opened, err);
 
-	if (rc != 1)
-		return rc;
+	if (!view_opened(b, v, &opened))
+		return 0;
 	if (json_array_size(views) < VIEW_TABS &&
 	    record_count(b->r->app, b->r->a, &opened.f, &count, err) == -1)
 		return -1;
@@ -97,6 +175,7 @@ static int view_show_one(const struct record_browse *b, const struct view *v, js
 	json_set_bool(o, "is_own", !uuid_is_nil(v->owner));
 	json_set_bool(o, "has_count", count >= 0);
 	json_set_int(o, "count", count);
+	json_set_str(o, "left_out", opened.left_out);
 	opened.view = str_from(id);
 	json_set_str(o, "href", is_leads ? LEADS_PAGE_ADDRESS : record_browse_link(&opened));
 	if (is_current)
@@ -161,11 +240,7 @@ static int view_move_by(struct req *r, const struct record_browse *b, const stru
 	if (n > 1)
 		qsort(v, n, sizeof(*v), view_by_place);
 	for (size_t i = 0; i < n; i++) {
-		int rc = view_opened(b, &v[i], &opened, err);
-
-		if (rc == -1)
-			return -1;
-		if (rc == 0)
+		if (!view_opened(b, &v[i], &opened))
 			continue;
 		v[of_page] = v[i];
 		if (uuid_eq(v[of_page].id, which->id))

@@ -322,6 +322,41 @@ def _():
     equal((answer.status, answer.header("Retry-After")), (503, "5"), answer)    # the sender keeps it meanwhile
 
 
+@test("a view with a part that is not known opens without it, and says so; no other list stands still")
+def _():
+    t, b = Tenant(), Browser(here())
+    hook = hook_of(t)
+    hook({"id": "1", "town": "Trier"})
+    hook({"id": "2", "town": "Bonn"})
+    t.new_lead()
+    answer = t.api("POST", "/views", {"name": "Mine", "query": {"resourceType": hook.type, "filter": {"town": "Trier"}}})
+    equal(answer.status, 201, answer)
+    view = answer.json()["id"]
+    b.sign_in(t.account.email, t.account.password)
+
+    def stored(id_, query):
+        here().sql("UPDATE views SET definition = '%s' WHERE account_id = %s AND %s"
+                   % (json.dumps(query).replace("'", "''"), row_id(t.id), id_))
+
+    mine = "id = " + row_id(view)
+    for query, left in (({"resourceType": hook.type, "shape": "round"}, "shape"),
+                        ({"resourceType": hook.type, "leadStatus": "perhaps"}, "leadStatus"),
+                        ({"resourceType": hook.type, "updatedAfter": "soon"}, "updatedAfter"),
+                        ({"resourceType": hook.type, "filter": {"town": "Trier", "x": {"near": 5}}}, "x"),
+                        ({"resourceType": hook.type, "filter": 7}, "filter"),
+                        ({"resourceType": hook.type, "columns": ["town", 7, "a..b"]}, "a column, a..b")):
+        stored(mine, query)
+        pages = [b.get("/admin/records?view=%s&resourceType=%s" % (view, hook.type)), b.get("/admin/leads"), b.get("/admin/records")]
+        equal([p.status for p in pages], [200] * 3, query)
+        has(pages[0].text, "left out: %s." % left)
+        true("left out" not in pages[2].text, query)
+        has(pages[0].text, "Trier")
+    stored("slug = 'leads'", {"resourceType": "lead", "leadStatus": "perhaps"})
+    page = b.get("/admin/leads")
+    equal(page.status, 200)
+    has(page.text, "left out: leadStatus.")
+
+
 @test("a flow and a connection that cannot be read go by their pages as well")
 def _():
     t, b = Tenant(), Browser(here())
