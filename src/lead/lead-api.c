@@ -104,6 +104,7 @@ static int lead_create_body(struct db *db, void *arg, struct err *err)
 	c->lead.has_news = c->record.outcome == RECORD_UPDATED;
 	c->lead.unsaid = c->record.unsaid;
 	c->lead.is_record_new = c->record.outcome == RECORD_CREATED;
+	c->lead.may_be_there = c->record.outcome != RECORD_CREATED;
 	return lead_capture(db, c->r->a, &c->lead, 1, err);
 }
 

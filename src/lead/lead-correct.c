@@ -204,6 +204,8 @@ int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct 
 	int found = db_row(
 	    db, a, &lead_lock_form, DB_VALS(db_uuid(&l->account_id), db_uuid(&l->id)), &rows, err);
 
+	if (found == 0 && l->is_found)
+		return err_set(err, ERR_RETRY, "a lead vanished while it was corrected");
 	if (found != 1 || (l->record == NULL && !l->is_record_new))
 		return found == -1 ? -1 : 0;
 	if (l->is_known && !lead_is_ready(&rows))
@@ -225,8 +227,7 @@ int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct 
 		return 0;
 	if (record_follows(db, a, l, form, err) == -1)
 		return -1;
-	kind.is_revision =
-	    !is_read_again(l) || !lead_is_ready(&rows) || members_differ(old, form);
+	kind.is_revision = !is_read_again(l) || !lead_is_ready(&rows) || members_differ(old, form);
 	if (!kind.is_revision)
 		return lead_store_form(db, a, l, form, kind, err);
 	l->is_corrected = true;

@@ -126,7 +126,9 @@ static int lead_insert_row(
 	return 0;
 }
 
-static int lead_find_stored(struct db *db, struct arena *a, struct lead_capture *l, struct err *err)
+/* 1 with its id, 0, -1. */
+static int lead_look(
+    struct db *db, struct arena *a, const struct lead_capture *l, struct uuid *id, struct err *err)
 {
 	struct db_val key = db_strn(l->provider_lead_id);
 	struct db_rows rows;
@@ -135,11 +137,35 @@ static int lead_find_stored(struct db *db, struct arena *a, struct lead_capture 
 		DB_VALS(db_uuid(&l->account_id), db_strn(l->provider_type)), &key, 1, 1, &rows,
 		err) == -1)
 		return -1;
-	if (rows.count != 1)
-		return err_set(err, ERR_RETRY, "a lead vanished while it was captured");
-	l->is_new = uuid_eq(l->id, db_get_uuid(&rows, 0, 0));
-	l->id = db_get_uuid(&rows, 0, 0);
+	if (rows.count == 1)
+		*id = db_get_uuid(&rows, 0, 0);
+	return rows.count == 1;
+}
+
+static int lead_find_stored(struct db *db, struct arena *a, struct lead_capture *l, struct err *err)
+{
+	struct uuid id;
+	int found = lead_look(db, a, l, &id, err);
+
+	if (found == 0)
+		err_set(err, ERR_RETRY, "a lead vanished while it was captured");
+	if (found != 1)
+		return -1;
+	l->is_new = uuid_eq(l->id, id);
+	l->id = id;
 	return 0;
+}
+
+/* One that is there is not inserted: of a double the server locks what lies before it in the index,
+ * and where others hold the lead new ones would wait for them too. */
+static int lead_find_known(struct db *db, struct arena *a, struct lead_capture *l, struct err *err)
+{
+	int found = l->is_known || !l->may_be_there ? 0 : lead_look(db, a, l, &l->id, err);
+
+	l->is_found = found == 1;
+	l->is_new = !l->is_known && !l->is_found;
+	l->is_corrected = false;
+	return found;
 }
 
 /* Which of the rows were there before: the stored id of such a lead is not ours. */
@@ -149,7 +175,7 @@ static int lead_find_existing(
 	for (size_t i = 0; i < n; i++) {
 		struct lead_capture *l = &leads[i];
 
-		if (!l->is_known && lead_find_stored(db, a, l, err) == -1)
+		if (!l->is_known && !l->is_found && lead_find_stored(db, a, l, err) == -1)
 			return -1;
 		for (size_t k = 0; k < i && !l->is_new && !l->is_record_new; k++)
 			l->is_record_new = leads[k].is_record_new && uuid_eq(leads[k].id, l->id);
@@ -202,8 +228,8 @@ int lead_capture(
 	if (n == 0)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		leads[i].is_new = !leads[i].is_known;
-		leads[i].is_corrected = false;
+		if (lead_find_known(db, a, &leads[i], err) == -1)
+			return -1;
 		if (leads[i].is_new &&
 		    lead_insert_row(a, &leads[i], v + rows++ * INSERT_VALUES, err) == -1)
 			return -1;

@@ -44,7 +44,7 @@ struct lead_capture {
 	 * gets what else the lead says. is_older: of what both say the lead has the last word. */
 	bool is_record_new, is_older;
 	struct str unsaid; /* of the payload, as record_item.unsaid */
-	bool may_be_there; /* for lead_capture_shared: its record was there */
+	bool may_be_there; /* its record was there: it is looked for, and not just inserted */
 	/* Nobody waits to see that it is new: where it is there after all the transaction fails
 	 * with ERR_RETRY, and is to be run again without this. */
 	bool is_expected_new;
@@ -55,6 +55,7 @@ struct lead_capture {
 	bool is_known;
 	bool is_told; /* of another form whoever calls tells the destinations, and no job does */
 	/* set on return: */
+	bool is_found; /* it was there before it was inserted */
 	struct uuid id;
 	bool is_new;
 	bool is_corrected;  /* it was there, and has another form now */
@@ -80,16 +81,16 @@ struct lead_followers {
 	struct uuid *id;
 	size_t n;
 };
-int lead_followers_find(struct db *db, struct arena *a,
-    struct record_item *const *items, size_t n, struct lead_followers *out, struct err *err);
+int lead_followers_find(struct db *db, struct arena *a, struct record_item *const *items, size_t n,
+    struct lead_followers *out, struct err *err);
 /* Behind the upsert: those that have news, at most f->n, for lead_capture. */
 size_t lead_followers_news(const struct lead_followers *f, struct lead_capture *out);
 /* record_upsert with both: leads follow. A hook (record/record.h: record_upsert_any). */
 int lead_records_upsert(struct app *app, struct db *db, struct arena *a, struct record_item *items,
     size_t n, bool is_bulk, struct err *err);
 /* The same of one record, whose lead is told by the caller: if it is_corrected. */
-int lead_record_upsert_told(struct db *db, struct arena *a,
-    struct record_item *item, struct lead_capture *lead, struct err *err);
+int lead_record_upsert_told(struct db *db, struct arena *a, struct record_item *item,
+    struct lead_capture *lead, struct err *err);
 
 /* Within a transaction: the lead with that id of its provider goes, and with it all that others
  * have of it (the hook lead_erased); *id was its own. 1, 0 there is none, -1. */

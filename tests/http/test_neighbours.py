@@ -2,9 +2,13 @@
 """What is shared by all accounts stays small, whatever one account or a stranger sends."""
 # The usual build alone: memory.
 import gzip
+import json
+import threading
+import time
 
-from harness import equal, here, run, test, wait_until
-from tenant import CustomWebhook, Tenant, unique
+from harness import equal, here, run, test, true, wait_until
+from holding import Held
+from tenant import CustomWebhook, Tenant, row_id, unique
 
 MIB = 1 << 20
 MANY = b"[" + b",".join([b"{}"] * 340000) + b"]"    # nearly a MiB; a hundred times as much once it is parsed
@@ -67,6 +71,36 @@ def _():
     wait_until(done, 60, "all of them taken")
     equal(most < 128, True, "a runner grew by %d MiB" % most)
     equal(hook.tenant.rows("records"), 1500)
+
+
+@test("a lead that others hold and that is sent again: its account's new leads do not wait for it, nor does anybody else")
+def _():
+    t = Tenant()
+    hook = CustomWebhook(t, leadFields={"email": "mail"})
+    hook({"id": "m", "mail": "first@example.com"})
+    t.wait_idle()
+    lead = t.lead_of("m")
+    answers = []
+
+    def send_again():
+        body = json.dumps({"id": "m", "mail": "second@example.com"})
+        answers.append(here().post(hook.path, body, {"X-Webhook-Token": hook.token, "Content-Type": "application/json"}, timeout=60))
+
+    def waiting():
+        return here().sql("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'") != [["0"]]
+    with Held(here(), "SELECT 1 FROM leads WHERE id = %s FOR UPDATE" % row_id(lead["id"])):
+        again = threading.Thread(target=send_again)
+        again.start()
+        wait_until(waiting, 10, "who waits for the lead")
+        began = time.monotonic()
+        for id_ in ("a", "l", "n", "z"):        # before and behind it in every index
+            hook({"id": id_, "mail": id_ + "@example.com"})
+        true(time.monotonic() - began < 2, "new leads were held up for %g s" % (time.monotonic() - began))
+        equal(answers, [])
+    again.join()
+    equal([a.status for a in answers], [200], answers)
+    t.wait_idle()
+    equal((t.lead_of("m")["email"], t.rows("leads"), t.rows("records")), ("second@example.com", 5, 5))
 
 
 run()
