@@ -209,11 +209,11 @@ def _():
         entered(t, id_, email="own@example.com")
         lead = t.wait_lead(id_, ("none",))
         equal((lead["email"], lead["fetchedAt"]), ("own@example.com", None))
-    with Faults(t.product, {"target": "graph", "kind": "error", "status": 503}):
+    with Faults(t.product, {"target": "graph", "kind": "error", "status": 503}) as faults:
         [id_] = meta.send()
         wait_problem(t, id_)
         entered(t, id_, email="other@example.com")
-    with Faults(t.product, {"target": "graph", "kind": "error", "status": 400, "code": 803}):
+        faults.put({"faults": [{"target": "graph", "kind": "error", "status": 400, "code": 803}]})
         lead = t.wait_lead(id_, ("none",), timeout=60)
         equal((lead["email"], lead["fetchedAt"]), ("other@example.com", None))
 
