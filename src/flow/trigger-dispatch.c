@@ -10,6 +10,8 @@
  *	was there before   (an import, a back-fill, a poll's first round) where it says "onImport"
  *	a lead             when it is whole, or has another form; one of an import unless "onImport"
  *	                   is false
+ *	a copy of a lead   that we pushed to where it comes from: nothing where it takes any source,
+ *	                   since the lead itself was told of; of that source it is a record
  *	an event of its name, of an item that is no record of that type   each time */
 #include "base/clock.h"
 #include "flow/flow.h"
@@ -54,9 +56,11 @@ static bool trigger_wants_event(const struct trigger *t, struct str provider_typ
 	       str_eq(t->name, t->resource_type);
 }
 
-static bool trigger_wants(const struct trigger *t, const struct record_news *w, const char *event)
+static bool trigger_wants(
+    const struct trigger *t, const struct record_news *w, const char *event, bool is_copy)
 {
-	if (!trigger_is_of(t, &w->connection_id))
+	if (!trigger_is_of(t, &w->connection_id) ||
+	    (is_copy && str_is(t->provider_type, TRIGGER_ANY)))
 		return false;
 	if (trigger_fits(t, w->item->provider_type, w->item->resource_type))
 		return trigger_wants_record(t, w, event);
@@ -81,14 +85,14 @@ static void ids_add(struct arena *a, json_t *ids, const struct trigger *t)
 	json_array_append_new(ids, json_string(uuid_dup(a, t->id)));
 }
 
-static bool tell_one(
-    struct arena *a, const struct triggers *known, const struct record_news *w, struct job *out)
+static bool tell_one(struct arena *a, const struct triggers *known, const struct record_news *w,
+    bool is_copy, struct job *out)
 {
 	json_t *ids = json_own(a, json_array()), *args;
 	const char *event = news_event(w);
 
 	for (size_t i = 0; i < known->n; i++)
-		if (trigger_wants(&known->v[i], w, event))
+		if (trigger_wants(&known->v[i], w, event, is_copy))
 			ids_add(a, ids, &known->v[i]);
 	if (json_array_size(ids) == 0)
 		return false;
@@ -102,25 +106,51 @@ static bool tell_one(
 	return true;
 }
 
+/* Those of one account. */
+static int tell_some(struct db *db, struct arena *a, const struct record_news *news, size_t n,
+    struct job *jobs, size_t *njobs, struct err *err)
+{
+	enum record_lead *leads = arena_array(a, n + 1, sizeof(*leads));
+	struct uuid *ids = arena_array(a, n + 1, sizeof(*ids));
+	const struct uuid *account_id = &news[0].item->account_id;
+	struct triggers known;
+	size_t nleads = 0;
+
+	if (triggers_of_account(db, account_id, &known, err) == -1)
+		return -1;
+	if (known.n == 0)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (str_is(news[i].item->resource_type, "lead"))
+			ids[nleads++] = news[i].item->id;
+	if (record_which_leads(db, a, account_id, ids, nleads, leads, err) == -1)
+		return -1;
+	nleads = 0;
+	for (size_t i = 0; i < n; i++) {
+		enum record_lead lead = str_is(news[i].item->resource_type, "lead")
+					    ? leads[nleads++]
+					    : RECORD_LEAD_NONE;
+
+		if (lead != RECORD_LEAD_OWN)
+			*njobs +=
+			    tell_one(a, &known, &news[i], lead == RECORD_LEAD_COPY, &jobs[*njobs]);
+	}
+	return 0;
+}
+
 int triggers_tell(
     struct db *db, struct arena *a, const struct record_news *news, size_t n, struct err *err)
 {
 	struct job *jobs = arena_array(a, n + 1, sizeof(*jobs));
-	struct triggers known = {NULL, 0};
-	const struct uuid *of = NULL;
 	size_t njobs = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct record_item *it = news[i].item;
-
-		if (str_is(it->resource_type, "lead"))
-			continue;
-		/* items of an account mostly stand together */
-		if ((of == NULL || !uuid_eq(*of, it->account_id)) &&
-		    triggers_of_account(db, &it->account_id, &known, err) == -1)
+	/* items of an account mostly stand together */
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n; end++)
+			if (!uuid_eq(news[end].item->account_id, news[i].item->account_id))
+				break;
+		if (tell_some(db, a, news + i, end - i, jobs, &njobs, err) == -1)
 			return -1;
-		of = &it->account_id;
-		njobs += known.n > 0 && tell_one(a, &known, &news[i], &jobs[njobs]);
 	}
 	return job_insert(db, jobs, njobs, err);
 }

@@ -40,8 +40,8 @@ extern const struct word trigger_made_kinds[]; /* those that people make */
 /* ---- records --------------------------------------------------------------------------------- */
 
 /* The hook records_stored. Within the transaction that stored them: leaves a job for each that is
- * new or changed, or is of an event of a trigger's name. Leads are left to triggers_on_lead_ready,
- * since they are not whole yet. */
+ * new or changed, or is of an event of a trigger's name. Records of leads are left to
+ * triggers_on_lead_ready, since a lead is not whole yet. */
 int triggers_tell(
     struct db *db, struct arena *a, const struct record_news *news, size_t n, struct err *err);
 /* Within the transaction that stores an event of which no record comes: its name, and its body as

@@ -533,7 +533,8 @@ static int commit_ask_polls(struct db *db, struct group_commit *c, struct err *e
 
 /* ---- flows ----------------------------------------------------------------------------------- */
 
-/* Of what was stored; one whose details are to come is told of when they are here. */
+/* Of what was stored; one whose details are to come is told of when they are here, a lead when it is
+ * whole. */
 static int commit_tell_records(
     struct db *db, struct group_commit *c, const struct commit_rows *r, struct err *err)
 {
@@ -544,7 +545,7 @@ static int commit_tell_records(
 		const struct write_item *it = r->record_of[i];
 		const struct write_set *ws = r->set_of[i];
 
-		if (it->needs_details)
+		if (it->needs_details || it->is_lead)
 			continue;
 		news[n++] = (struct record_news){.item = &r->records[i],
 		    .connection_id = ws->connection_id,

@@ -1,5 +1,6 @@
-/* Which of many ids the store has: what an import tells before it begins. */
-#include "record/record.h"
+/* What is known of many records: which ids the store has, as an import tells before it begins; which
+ * of the type lead are leads. */
+#include "record/record-internal.h"
 
 DB_STMT_ROWS(records_known,
     "SELECT COUNT(*) FROM records WHERE account_id = ? AND provider_type = ? AND resource_type = ?"
@@ -23,6 +24,38 @@ int record_count_known(struct db *db, struct arena *a, const struct record_item 
 			v, LIMIT_DB_BATCH, 1, &rows, err) == -1)
 			return -1;
 		*known += db_get_int(&rows, 0, 0);
+	}
+	return 0;
+}
+
+enum { WHICH_ID, WHICH_LEAD, WHICH_COPY };
+DB_STMT_ROWS(records_which_leads,
+    "SELECT r.id, l.id IS NOT NULL, EXISTS (SELECT 1 FROM lead_copies o WHERE"
+    " o.account_id = r.account_id AND o.provider_type = r.provider_type"
+    " AND o.external_id = r.external_id) FROM records r" RECORD_LEAD
+    " WHERE r.account_id = ? AND r.id IN (",
+    "?", ")");
+
+int record_which_leads(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *ids, size_t n, enum record_lead *out, struct err *err)
+{
+	struct db_val *v = arena_array(a, n + 1, sizeof(*v));
+	struct db_rows rows;
+
+	if (n == 0)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		v[i] = db_uuid(&ids[i]);
+	if (db_query_rows(db, a, &records_which_leads, DB_VALS(db_uuid(account_id)), v, n, 1, &rows,
+		err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		size_t k = db_find_uuid(&rows, WHICH_ID, &ids[i]);
+
+		out[i] = k == rows.count                         ? RECORD_LEAD_NONE
+			 : db_get_int(&rows, k, WHICH_LEAD) != 0 ? RECORD_LEAD_OWN
+			 : db_get_int(&rows, k, WHICH_COPY) != 0 ? RECORD_LEAD_COPY
+								 : RECORD_LEAD_NONE;
 	}
 	return 0;
 }

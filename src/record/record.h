@@ -96,6 +96,14 @@ int64_t record_count_slot(const char *source);
  * names. */
 int record_count_known(struct db *db, struct arena *a, const struct record_item *of,
     const struct str *ids, size_t n, int64_t *known, struct err *err);
+/* Of records of the type lead: what they are to the leads, in the order of ids. */
+enum record_lead {
+	RECORD_LEAD_NONE, /* a record like any other */
+	RECORD_LEAD_OWN,  /* that of a lead */
+	RECORD_LEAD_COPY  /* what we pushed to its provider ourselves */
+};
+int record_which_leads(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *ids, size_t n, enum record_lead *out, struct err *err);
 /* The stored record's JSON as the API shows it; 1, 0, -1. */
 int record_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err);

@@ -299,4 +299,40 @@ def _():
     equal([r["id"] for r in t.get(seen + "&copies=none")["data"]], [copy["id"]])
 
 
+@test("leads that a CRM has of its own start flows; the copies of those that were sent there only flows that name the CRM")
+def _():
+    t = Tenant(product)
+    to = salesforce(t)
+    step = {"kind": "formatter", "config": {"operation": "identity"}, "inputMapping": {"value": "{{trigger.recordId}}"}}
+    flows = {}
+    for provider in ("*", "salesforce"):
+        id_ = flows[provider] = t.api("POST", "/flows", {"name": provider, "steps": [step]}).json()["id"]
+        equal(t.api("POST", "/flows/%s/publish" % id_, {}).status, 200)
+        equal(t.api("POST", "/flows/%s/triggers" % id_, {
+            "kind": "webhook", "providerType": provider, "triggerName": "lead"}).status, 201)
+
+    def asked():
+        return [p for p in t.get("/connections/%s/polls" % to)["data"] if p["name"] == "leads"][0]["lastRunAt"]
+    wait_until(asked, 30, "what is there already")
+    lead = arrive(t, source(t))
+    [copy] = [d["externalId"] for d in lead["destinations"]]
+    own = t.api("POST", "/providers/salesforce/actions/create_record", {
+        "type": "Lead", "fields": {"LastName": "Own", "Company": "C", "Email": lead["email"]}}).json()["output"]["id"]
+
+    def back():
+        t.api("POST", "/connections/%s/polls/leads/run" % to)
+        found = {r["externalId"]: r["id"] for r in t.get("/records?resourceType=lead&providerType=salesforce&search="
+                                                         + lead["email"])["data"]}
+        return found if set(found) >= {copy, own} else None
+    found = wait_until(back, 30, "both leads of the CRM")
+
+    def started(flow):
+        return [r["recordId"] for r in t.get("/flows/%s/executions" % flow)["data"]]
+    wait_until(lambda: {found[copy], found[own]} <= set(started(flows["salesforce"])), 15, "the flow of the CRM")
+    wait_until(lambda: found[own] in started(flows["*"]), 15, "the flow of any source")
+    t.wait_idle()
+    runs_ = started(flows["*"])
+    equal((runs_.count(lead["recordId"]), found[copy] in runs_), (1, False), "the lead once, its copy never")
+
+
 run()
