@@ -581,29 +581,40 @@ static void show_breaker_acts(const struct req *r, const struct connection *c, j
 }
 
 /* Whether what is sent there waits, and why. */
-static int show_breaker(struct req *r, const struct connection *c, json_t *data, struct err *err)
+static void show_breaker(
+    const struct req *r, const struct connection *c, const struct breaker *b, json_t *data)
 {
-	const struct lane_key key = {c->account_id, c->id, JOB_LIVE};
-	struct breaker b;
 	json_t *o = json_object();
-	bool is_open, is_paused;
+	bool is_open = b->opened_us != 0, is_paused = breaker_is_paused(b, JOB_LIVE);
 
 	json_set(data, "breaker", o);
-	if (queue_breaker(r->app->db, r->a, &c->account_id, &c->id, &b, err) == -1)
-		return -1;
-	is_open = b.opened_us != 0;
-	is_paused = breaker_is_paused(&b, key.class);
-	json_set_str(o, "state", is_paused ? "paused" : breaker_state(&b, clock_now_us()));
+	json_set_str(o, "state", is_paused ? "paused" : breaker_state(b, clock_now_us()));
 	json_set_str(o, "state_label", word_label(queue_states, json_str(o, "state")));
 	json_set_bool(o, "is_told", is_open || is_paused);
 	json_set_bool(o, "is_open", is_open);
 	json_set_bool(o, "is_paused", is_paused);
-	json_set_time(o, "since", b.opened_us);
-	json_set_str(o, "lastError", b.last_error);
-	connection_tell_error(r->a, o, "It", b.last_error);
-	json_set_time(o, "nextProbeAt", b.probe_at_us);
-	json_set_bool(o, "is_soon", b.probe_at_us < clock_now_us() + BREAKER_PROBE_FIRST_US);
+	json_set_time(o, "since", b->opened_us);
+	json_set_str(o, "lastError", b->last_error);
+	connection_tell_error(r->a, o, "It", b->last_error);
+	json_set_time(o, "nextProbeAt", b->probe_at_us);
+	json_set_bool(o, "is_soon", b->probe_at_us < clock_now_us() + BREAKER_PROBE_FIRST_US);
 	show_breaker_acts(r, c, o);
+}
+
+/* Its head, its card, and what holds its calls up, which all three tell. */
+static int show_overview(
+    struct req *r, const struct connection *c, json_t *cards, json_t *data, struct err *err)
+{
+	json_t *card = connection_card(r, c);
+	struct breaker b;
+
+	json_array_append_new(cards, card);
+	if (queue_breaker(r->app->db, r->a, &c->account_id, &c->id, &b, err) == -1 ||
+	    connections_tell(r, cards, err) == -1)
+		return -1;
+	connection_tell_state(card, c->status, breaker_held(&b), json_str(card, "lastError"));
+	connection_show_head_held(r, c, "overview", &b, data);
+	show_breaker(r, c, &b, data);
 	return 0;
 }
 
@@ -748,10 +759,7 @@ int connection_page_detail(struct req *r)
 		return 0;
 	data = json_object();
 	cards = json_own(r->a, json_array());
-	json_array_append_new(cards, connection_card(r, c));
-	if (show_breaker(r, c, data, &err) == -1 || connections_tell(r, cards, &err) == -1 ||
-	    connections_tell_states(r, cards, &err) == -1 ||
-	    connection_show_head(r, c, "overview", data, &err) == -1)
+	if (show_overview(r, c, cards, data, &err) == -1)
 		return detail_fail(r, data, &err);
 	show_events(r, c, json_array_get(cards, 0), data);
 	if (connection_tell(r, c, data, &err) == -1 ||

@@ -60,6 +60,9 @@ int connections_tell_states(struct req *r, json_t *rows, struct err *err);
  * "overview", "activity", "mapping", "subscriptions", "settings". */
 int connection_show_head(
     struct req *r, const struct connection *c, const char *current, json_t *data, struct err *err);
+/* The same for who knows what holds its calls up. */
+void connection_show_head_held(struct req *r, const struct connection *c, const char *current,
+    const struct breaker *b, json_t *data);
 /* One more thing that happened to it, by the hook connection_activity: the newest so many of each
  * kind, in any order, for those who may see them. */
 #define CONNECTION_HAPPENINGS_MOST 50

@@ -42,18 +42,8 @@ static bool asks_by_itself(const struct provider *p)
 	return p->npolls > 0 || p->nsubscriptions > 0;
 }
 
-static int head_show_state(struct req *r, const struct connection *c, json_t *data, struct err *err)
-{
-	struct breaker b;
-
-	if (queue_breaker(r->app->db, r->a, &c->account_id, &c->id, &b, err) == -1)
-		return -1;
-	connection_tell_state(data, c->status, breaker_held(&b), c->last_error);
-	return 0;
-}
-
-int connection_show_head(
-    struct req *r, const struct connection *c, const char *current, json_t *data, struct err *err)
+void connection_show_head_held(struct req *r, const struct connection *c, const char *current,
+    const struct breaker *b, json_t *data)
 {
 	static const struct word tabs[] = {{"overview", "Overview"}, {"activity", "Activity"},
 	    {"mapping", "Field mapping"}, {"subscriptions", "Subscriptions"},
@@ -71,7 +61,18 @@ int connection_show_head(
 	json_set_str(data, "of_name", c->name);
 	json_set_str(data, "of_provider", provider_display_name(c->provider));
 	json_set_bool(data, "on_overview", strcmp(current, "overview") == 0);
-	return head_show_state(r, c, data, err);
+	connection_tell_state(data, c->status, breaker_held(b), c->last_error);
+}
+
+int connection_show_head(
+    struct req *r, const struct connection *c, const char *current, json_t *data, struct err *err)
+{
+	struct breaker b;
+
+	if (queue_breaker(r->app->db, r->a, &c->account_id, &c->id, &b, err) == -1)
+		return -1;
+	connection_show_head_held(r, c, current, &b, data);
+	return 0;
 }
 
 /* ---- activity -------------------------------------------------------------------------------- */

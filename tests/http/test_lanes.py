@@ -7,7 +7,7 @@ import threading
 import time
 
 from crm import Crm
-from harness import Instance, equal, new_lead_id, run, test, true, wait_until
+from harness import Browser, Instance, equal, new_lead_id, run, test, true, wait_until
 from holding import Held
 from tenant import Meta, Tenant, row_id
 
@@ -183,6 +183,20 @@ def _():
             held.wait_idle(30)
         equal(len(theirs.got), 101)
         equal((held.rows("lead_deliveries", "status = 'success'"), held.rows("jobs", "state = 'dead'")), (101, 0))
+
+
+@test("a connection's page asks once what holds its calls up, and nothing else twice either")
+def _():
+    t = Tenant(product)
+    b = Browser(product)
+    b.sign_in(t.account.email, t.account.password)
+    page = "/admin/connections/" + t.crm()[0]
+    equal(b.get(page).status, 200)      # statements are prepared
+    with StatementLog() as log:
+        equal(b.get(page).status, 200)
+    [ours] = [[s for n, s in log.statements if n == thread] for thread in {n for n, s in log.statements if " FROM sessions" in s}]
+    equal(sum(" FROM job_breakers " in s for s in ours), 1, ours)
+    equal([s for s in ours if ours.count(s) > 1], [])
 
 
 run()
