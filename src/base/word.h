@@ -15,4 +15,9 @@ const struct word *word_find(const struct word *words, struct str s);
 /* What pages call text; text itself when it is none of them. */
 const char *word_label(const struct word *words, const char *text);
 
+/* A word of which there are n in a sentence, and its ending: "1 lead", "2 leads". Of templates they
+ * are the filters s and ies. */
+#define plural(n, one, many) ((n) == 1 ? (one) : (many))
+#define plural_s(n) plural(n, "", "s")
+
 #endif

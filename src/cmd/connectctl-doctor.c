@@ -343,7 +343,7 @@ static void doctor_cron(struct doctor_visit *v)
 	doctor_periodic(v);
 	dead = doctor_number(v, &doctor_dead_jobs, &err);
 	if (dead > 0)
-		note("%lld jobs have failed for good", (long long)dead);
+		note("%lld job%s failed for good", (long long)dead, plural(dead, " has", "s have"));
 }
 
 static void doctor_database(struct doctor_visit *v)

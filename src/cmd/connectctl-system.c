@@ -54,7 +54,7 @@ int ctl_migrate_up(struct ctl *c, struct err *err)
 		return CTL_USAGE;
 	if (migrate_up(c->app.db, c->app.config->migrations_dir, &applied, err) == -1)
 		return -1;
-	printf("%d migration%s applied\n", applied, applied == 1 ? "" : "s");
+	printf("%d migration%s applied\n", applied, plural_s(applied));
 	return CTL_OK;
 }
 

@@ -678,7 +678,7 @@ static void show_subscription_forms(struct arena *a, json_t *row)
 	    total == 0        ? "There are no forms yet. New ones are looked for every hour."
 	    : active == total ? arena_printf(a, "Every form: %lld", (long long)total)
 			      : arena_printf(a, "%lld of %lld form%s", (long long)active,
-				    (long long)total, total == 1 ? "" : "s"));
+				    (long long)total, plural_s(total)));
 }
 
 /* What the provider was asked to send. Of forms those that fail stand by themselves. */
@@ -708,7 +708,7 @@ int connection_show_subscriptions(
 static const char *trouble_words(struct arena *a, int64_t n, const char *what)
 {
 	return arena_printf(
-	    a, "%lld of its %s %s failing", (long long)n, what, n == 1 ? "is" : "are");
+	    a, "%lld of its %s %s failing", (long long)n, what, plural(n, "is", "are"));
 }
 
 /* Polls and subscriptions that fail are told where one looks first. */

@@ -92,9 +92,9 @@ static void show_versions(struct mapping_page *p, json_t *data, json_t *versions
 
 		json_set_bool(v, "is_current", json_int(v, "version") == p->stored.version);
 		json_set_str(v, "what",
-		    json_bool(v, "isDefault") ? "its own names"
-					      : arena_printf(p->r->a, "%lld rule%s",
-						    (long long)rules, rules == 1 ? "" : "s"));
+		    json_bool(v, "isDefault")
+			? "its own names"
+			: arena_printf(p->r->a, "%lld rule%s", (long long)rules, plural_s(rules)));
 	}
 	json_set(data, "versions", json_incref(versions));
 	json_set_bool(data, "has_versions", json_array_size(versions) > 0);

@@ -243,7 +243,7 @@ int crm_page_lead_push(struct req *r)
 	else
 		chrome_flash(r, "ok",
 		    "Sending to %zu destination%s. What comes of it is shown here.", n,
-		    n == 1 ? "" : "s");
+		    plural_s(n));
 	return res_redirect(r, arena_printf(r->a, "/admin/leads/%s%s", uuid_dup(r->a, id),
 				   found == 1 && n > 0 ? "?live=1" : ""));
 }
@@ -283,11 +283,11 @@ static int leads_push(
 		p->sent += found == 1 && n > 0;
 		p->deliveries += found == 1 ? (int64_t)n : 0;
 	}
-	return p->sent == 0 ? 0
-			    : crm_queue_watch(r, &p->task_id,
-				  arena_printf(r->a, "%zu lead%s sent again", p->sent,
-				      p->sent == 1 ? "" : "s"),
-				  p->deliveries, err);
+	return p->sent == 0
+		   ? 0
+		   : crm_queue_watch(r, &p->task_id,
+			 arena_printf(r->a, "%zu lead%s sent again", p->sent, plural_s(p->sent)),
+			 p->deliveries, err);
 }
 
 static void flash_set_pushed(struct req *r, const struct leads_pushing *p)
@@ -300,7 +300,7 @@ static void flash_set_pushed(struct req *r, const struct leads_pushing *p)
 	else
 		chrome_flash(r, "ok",
 		    "Sending %zu of %zu lead%s again. What comes of it is shown here.%s", p->sent,
-		    p->asked, p->asked == 1 ? "" : "s",
+		    p->asked, plural_s(p->asked),
 		    p->has_more ? " There are more: select all once again for them." : "");
 }
 

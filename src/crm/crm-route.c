@@ -228,13 +228,12 @@ static void route_ask_rules(struct routing *g, size_t i)
 		if (!r->cap_waits || day > day_of(g, g->now_us) + DAYS_AHEAD_MOST)
 			return can_be(g, i, ROUTE_SKIP, 0,
 			    arena_printf(g->a, "It had its %lld lead%s of the day",
-				(long long)r->limit, r->limit == 1 ? "" : "s"));
+				(long long)r->limit, plural_s(r->limit)));
 		at_us = zone_instant_us(g->zone, day * DAY_US);
 		if (r->hours.is_set)
 			at_us = route_next_open_us(r, at_us);
 		why = arena_printf(g->a, "%s. It had its %lld lead%s of the day, and waits for %s",
-		    why, (long long)r->limit, r->limit == 1 ? "" : "s",
-		    time_words(g, g->zone, at_us));
+		    why, (long long)r->limit, plural_s(r->limit), time_words(g, g->zone, at_us));
 	}
 	can_be(g, i, at_us > g->now_us ? ROUTE_WAIT : ROUTE_SEND, at_us, why);
 }

@@ -153,7 +153,7 @@ static int deliveries_sent(
 		return res_redirect(r, deliveries_address(r, DELIVERIES_ADDRESS, f));
 	}
 	if (crm_queue_watch(r, task_id,
-		arena_printf(r->a, "%zu deliver%s sent again", sent, sent == 1 ? "y" : "ies"),
+		arena_printf(r->a, "%zu deliver%s sent again", sent, plural(sent, "y", "ies")),
 		(int64_t)sent, &err) == -1)
 		return res_error(r, &err);
 	chrome_flash(r, "ok", "Sending %zu again. What comes of it is shown here.", sent);
@@ -327,6 +327,6 @@ int crm_page_push_waiting(struct req *r)
 	if (crm_queue_all(r, 0, is_one ? &only : NULL, &task_id, &pending, &err) == -1)
 		return res_error(r, &err);
 	chrome_flash(r, "ok", "Sending about %lld waiting lead%s to %s.", (long long)pending,
-	    pending == 1 ? "" : "s", is_one ? to : "every destination");
+	    plural_s(pending), is_one ? to : "every destination");
 	return crm_redirect_to_task(r, &task_id);
 }

@@ -262,6 +262,6 @@ int execution_page_again(struct req *r)
 		chrome_flash(r, "error", "%zu run again, %zu could not: %s.", n, left, reason);
 	else
 		chrome_flash(r, "ok", "%zu %s again. What comes of %s stands in the list of runs.",
-		    n, n == 1 ? "runs" : "run", n == 1 ? "it" : "them");
+		    n, plural(n, "runs", "run"), plural(n, "it", "them"));
 	return res_redirect(r, list_address(r));
 }

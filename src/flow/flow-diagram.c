@@ -163,7 +163,7 @@ int flow_diagram(struct buf *b, const struct flow_words *w, const struct flow_pl
 	    width, height, width, height);
 	html_attr(b, str_from(arena_printf(w->a,
 			 "%s drawn: %zu step%s. The list of steps says the same in words.", name,
-			 plan->nsteps, plan->nsteps == 1 ? "" : "s")));
+			 plan->nsteps, plural_s(plan->nsteps))));
 	buf_str(b, "\">");
 	draw_line(&d, center, BESIDE + BOX_HEIGHT, center, BESIDE + BOX_HEIGHT + GAP);
 	draw_box(&d, "flow-box flow-start", center, BESIDE, "Start", start);

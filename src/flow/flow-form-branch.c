@@ -100,7 +100,7 @@ static json_t *way_show(struct flow_form *f, size_t i, size_t n)
 	    f->is_posted ? form_text(f, way_name(a, i, "was"))
 			 : str_from(arena_printf(a, "%zu", i)));
 	json_set_str(o, "way_steps",
-	    steps == 0 ? NULL : arena_printf(a, "%zu step%s in it", steps, steps == 1 ? "" : "s"));
+	    steps == 0 ? NULL : arena_printf(a, "%zu step%s in it", steps, plural_s(steps)));
 	json_set_bool(o, "may_up", i > 0);
 	json_set_bool(o, "may_down", i + 1 < n);
 	json_set_bool(o, "may_drop", steps == 0 && n > 1);

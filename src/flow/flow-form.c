@@ -313,7 +313,7 @@ static void show_wrong(struct flow_form *f, json_t *data)
 	else if (n > 0)
 		chrome_wrong(f->r, data, "problem",
 		    arena_printf(f->r->a, "Not saved: look at the %s marked below.",
-			n == 1 ? "field" : "fields"));
+			plural(n, "field", "fields")));
 	json_set_bool(data, "may_unfinished", n + f->others > 0 && f->is_posted);
 }
 

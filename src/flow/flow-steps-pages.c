@@ -186,7 +186,7 @@ static void steps_show_faults(const struct flow_page *p, json_t *data)
 	    p->d.nfaults == 0
 		? NULL
 		: arena_printf(p->r->a, "%zu thing%s to mend before this can be published",
-		      p->d.nfaults, p->d.nfaults == 1 ? "" : "s"));
+		      p->d.nfaults, plural_s(p->d.nfaults)));
 	json_set(data, "other_faults", others);
 }
 
@@ -313,9 +313,7 @@ int flow_page_remove(struct req *r)
 	json_set_str(data, "step_title", flow_words_title(&p.w, s));
 	json_set_str(data, "words", flow_words_of_step(&p.w, s));
 	json_set_str(data, "within",
-	    within == 0   ? NULL
-	    : within == 1 ? "1 step"
-			  : arena_printf(r->a, "%zu steps", within));
+	    within == 0 ? NULL : arena_printf(r->a, "%zu step%s", within, plural_s(within)));
 	json_set_int(data, "revision", p.f.updated_us);
 	return chrome_page(r, 200, "flows", "Remove a step", "flow/remove", json_incref(data));
 }

@@ -176,8 +176,8 @@ static int previews_show(struct testing *t, json_t *data, struct err *err)
 	    arena_printf(t->p.r->a,
 		"Of the last %zu record%s %zu would go through, %zu would end at a "
 		"filter, %zu would fail. Nothing was done.",
-		json_array_size(t->records), json_array_size(t->records) == 1 ? "" : "s", done,
-		ended, failed));
+		json_array_size(t->records), plural_s(json_array_size(t->records)), done, ended,
+		failed));
 	return 0;
 }
 

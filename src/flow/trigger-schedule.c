@@ -102,7 +102,7 @@ static const char *schedule_skipped(struct scheduling *s)
 
 	clock_iso(when, s->due_us);
 	return arena_printf(s->j->a, "%lld due time%s up to %s passed while nobody ran them",
-	    (long long)s->missed + 1, s->missed == 0 ? "" : "s", when);
+	    (long long)s->missed + 1, plural_s(s->missed + 1), when);
 }
 
 static int schedule_fire(struct db *db, struct scheduling *s, struct err *err)

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/word.h"
 #include "html/html.h"
 
 #define DEPTH 5
@@ -545,7 +546,7 @@ bool details_write(const json_t *v, const struct template_when *when, struct buf
 		buf_printf(out,
 		    "<details class=\"fold part\"><summary>%zu empty field%s</summary><p "
 		    "class=\"soft small\">",
-		    d.nempty, d.nempty == 1 ? "" : "s");
+		    d.nempty, plural_s(d.nempty));
 		buf_add(out, empty.p, empty.len);
 		buf_str(out, "</p></details>");
 	}

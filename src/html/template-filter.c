@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/word.h"
 #include "html/html.h"
 
 #define TREE_DEPTH LIMIT_JSON_DEPTH
@@ -280,11 +281,6 @@ static bool filter_as_json(const json_t *v, struct buf *out)
 	return true;
 }
 
-static bool is_one(const json_t *v)
-{
-	return json_is_integer(v) && json_integer_value(v) == 1;
-}
-
 bool filter_text(
     enum template_filter f, const json_t *v, const struct template_when *when, struct buf *out)
 {
@@ -326,10 +322,10 @@ bool filter_text(
 		    (int64_t)(json_is_array(v) ? json_array_size(v) : json_object_size(v)), out);
 		return true;
 	case FILTER_S:
-		buf_str(out, is_one(v) ? "" : "s");
+		buf_str(out, plural_s(json_integer_value(v)));
 		return true;
 	case FILTER_IES:
-		buf_str(out, is_one(v) ? "y" : "ies");
+		buf_str(out, plural(json_integer_value(v), "y", "ies"));
 		return true;
 	case FILTER_QUERY: {
 		struct buf raw;

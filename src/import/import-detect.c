@@ -158,7 +158,7 @@ static bool encoding_is_utf16(struct str s, enum csv_encoding *out)
 /* "12 characters", "1 byte" */
 static const char *number_of(struct arena *a, uint64_t n, const char *what)
 {
-	return arena_printf(a, "%llu %s%s", (unsigned long long)n, what, n == 1 ? "" : "s");
+	return arena_printf(a, "%llu %s%s", (unsigned long long)n, what, plural_s(n));
 }
 
 static void encoding_judge(struct encoding_look *l, const struct utf8_signs *signs)

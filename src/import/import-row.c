@@ -184,8 +184,8 @@ static const char *row_natural_key(
 		buf_add(b, key.p, key.n);
 	}
 	if (is_empty)
-		return arena_printf(a, "the key is empty (column%s %.200s)",
-		    m->nkeys > 1 ? "s" : "", import_map_key(a, m));
+		return arena_printf(a, "the key is empty (column%s %.200s)", plural_s(m->nkeys),
+		    import_map_key(a, m));
 	*out = id_of_hash(a, "key-", (struct str){b->p, b->len});
 	return NULL;
 }

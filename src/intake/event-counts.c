@@ -19,7 +19,7 @@ static void count_tell(struct arena *a, json_t *o, int64_t events, int64_t refus
 		return;
 	json_set_str(o, "today",
 	    arena_printf(a, "%s%lld event%s today, %lld refused", is_all ? "" : "at least ",
-		(long long)events, events == 1 ? "" : "s", (long long)refused));
+		(long long)events, plural_s(events), (long long)refused));
 	json_set_bool(o, "has_refused", refused > 0);
 	json_set_int(o, "eventsToday", events);
 	json_set_int(o, "refusedToday", refused);

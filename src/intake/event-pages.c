@@ -241,7 +241,7 @@ static void event_flash_replayed(struct req *r, const struct uuid *id)
 		chrome_flash(r, "ok",
 		    "Processed again: %lld item%s taken. A record that says this already stays as "
 		    "it is; a lead that waited goes on.",
-		    (long long)json_int(event, "items"), json_int(event, "items") == 1 ? "" : "s");
+		    (long long)json_int(event, "items"), plural_s(json_int(event, "items")));
 	else
 		chrome_flash(r, "error", "Processed again, and nothing came of it: %s.",
 		    json_str(event, "reason"));

@@ -533,8 +533,8 @@ static int commit_ask_polls(struct db *db, struct group_commit *c, struct err *e
 
 /* ---- flows ----------------------------------------------------------------------------------- */
 
-/* Of what was stored; one whose details are to come is told of when they are here, a lead when it is
- * whole. */
+/* Of what was stored; one whose details are to come is told of when they are here, a lead when it
+ * is whole. */
 static int commit_tell_records(
     struct db *db, struct group_commit *c, const struct commit_rows *r, struct err *err)
 {

@@ -120,7 +120,7 @@ static int attention_add_connections(struct req *r, json_t *list, struct err *er
 	if (n > told)
 		attention_add(list,
 		    arena_printf(r->a, "%zu more connection%s an error", n - told,
-			n - told == 1 ? " has" : "s have"),
+			plural(n - told, " has", "s have")),
 		    "/admin/connections", "Fix");
 	return 0;
 }

@@ -167,6 +167,6 @@ int queue_page_retry(struct req *r)
 		chrome_flash(r, "error", "Nothing was left to run again.");
 	else
 		chrome_flash(
-		    r, "ok", "%lld job%s again.", (long long)n, n == 1 ? " runs" : "s run");
+		    r, "ok", "%lld job%s again.", (long long)n, plural(n, " runs", "s run"));
 	return res_redirect(r, ADDRESS);
 }

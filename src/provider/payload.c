@@ -9,6 +9,7 @@
  * - Of multipart/form-data the files are not taken; which there were is noted. */
 #include "base/inflate.h"
 #include "base/limits.h"
+#include "base/word.h"
 #include "http/form.h"
 #include "provider/provider-internal.h"
 
@@ -209,7 +210,7 @@ static int payload_of_form(struct arena *a, struct webhook *w)
 
 static const char *files_text(struct arena *a, const struct http_file *files, size_t n)
 {
-	const char *text = n == 1 ? "a file was not taken:" : "files were not taken:";
+	const char *text = plural(n, "a file was not taken:", "files were not taken:");
 
 	for (size_t i = 0; i < n && i < FILES_TOLD; i++) {
 		struct str name = utf8_cut(files[i].field, 40);

@@ -1,5 +1,5 @@
-/* What is known of many records: which ids the store has, as an import tells before it begins; which
- * of the type lead are leads. */
+/* What is known of many records: which ids the store has, as an import tells before it begins;
+ * which of the type lead are leads. */
 #include "record/record-internal.h"
 
 DB_STMT_ROWS(records_known,

@@ -22,18 +22,13 @@
 
 /* ---- one record ---------------------------------------------------------------------------- */
 
-static const char *plural_ending(int64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 static void flash_set_runs(struct req *r, int64_t matched, int64_t ran)
 {
 	if (matched == 0)
 		chrome_flash(r, "note", "No flow is subscribed to this, so none ran.");
 	else
 		chrome_flash(r, "ok", "%" PRId64 " flow%s matched, %" PRId64 " ran.", matched,
-		    plural_ending(matched), ran);
+		    plural_s(matched), ran);
 }
 
 int record_page_replay(struct req *r)
@@ -142,8 +137,7 @@ static int picked_delete(struct req *r, const struct records_picked *p, const ch
 		chrome_flash(r, "error", "%" PRId64 " deleted, %" PRId64 " could not be deleted.",
 		    deleted, failed);
 	else
-		chrome_flash(
-		    r, "ok", "%" PRId64 " record%s deleted.", deleted, plural_ending(deleted));
+		chrome_flash(r, "ok", "%" PRId64 " record%s deleted.", deleted, plural_s(deleted));
 	return res_redirect(r, back);
 }
 
@@ -289,7 +283,7 @@ static int bulk_delete_all(struct req *r, const struct record_browse *b, int64_t
 		chrome_flash(r, "ok",
 		    "Deleting %" PRId64
 		    " record%s. How far it is is shown in Runs, Imports and bulk work.",
-		    n, plural_ending(n));
+		    n, plural_s(n));
 	else
 		chrome_flash(r, "ok",
 		    "Deleting them. How far it is is shown in Runs, Imports and bulk work.");

@@ -75,7 +75,7 @@ static void activity_tell_change(
 	add_change_texts(r->a, changes);
 	json_set_str(entry, "text",
 	    n == 0 ? arena_printf(r->a, "%s created it", who)
-		   : arena_printf(r->a, "%s changed %zu field%s", who, n, n == 1 ? "" : "s"));
+		   : arena_printf(r->a, "%s changed %zu field%s", who, n, plural_s(n)));
 	json_set_str(
 	    entry, "detail", n == 0 && request != NULL ? json_str(request, "eventType") : NULL);
 	json_set_str(entry, "mark", n == 0 ? "received" : "change");

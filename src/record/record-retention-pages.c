@@ -25,7 +25,7 @@ struct rule_wishes {
 
 static const char *days_text(struct arena *a, int64_t days)
 {
-	return arena_printf(a, "%lld day%s", (long long)days, days == 1 ? "" : "s");
+	return arena_printf(a, "%lld day%s", (long long)days, plural_s(days));
 }
 
 /* ---- the page ------------------------------------------------------------------------------ */

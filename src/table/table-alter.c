@@ -160,7 +160,8 @@ static const char *problems_text(struct arena *a, const struct table_alter *w)
 	json_t *text;
 	size_t i;
 
-	buf_printf(b, "%lld rows do not fit: ", (long long)w->misfits);
+	buf_printf(b, "%lld %s not fit: ", (long long)w->misfits,
+	    plural(w->misfits, "row does", "rows do"));
 	json_array_each(w->problems, i, text)
 		if (b->len + json_string_length(text) < 300)
 			buf_printf(b, "%s%s", i > 0 ? "; " : "", json_string_value(text));
