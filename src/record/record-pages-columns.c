@@ -623,8 +623,8 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 		json_set_str(o, "class",
 		    arena_printf(l.a, "%s%s", class,
 			(l.any == NULL && !is_usual) || i == 0 || (i == 1 && is_slim) ? ""
-			: i == 1 || is_slim                                           ? " c-less"
-					    : " c-extra"));
+			: (i == 1 && !is_usual) || is_slim                            ? " c-less"
+							   : " c-extra"));
 		json_array_append_new(shown, o);
 	}
 	json_array_each(rows, i, row)

@@ -197,6 +197,89 @@ def _():
                        "e.textContent.length < 26).map(e => e.textContent)"), [], "an address of usual length is whole")
 
 
+ROOM = """
+var rows = [...document.querySelectorAll('.list .lines tr')], columns = [];
+rows.forEach(row => [...row.children].forEach(function (cell, i) {
+    var e = cell.querySelector(':scope > .cut, :scope > a:first-child') || cell, range = document.createRange(), c;
+    var style = getComputedStyle(cell);
+    if (!cell.offsetWidth) return;
+    c = columns[i] = columns[i] || {head: cell.textContent, width: cell.offsetWidth, need: 0, cut: false};
+    c.cut = c.cut || e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 2;
+    range.selectNodeContents(cell);
+    c.need = Math.max(c.need, range.getBoundingClientRect().width + parseFloat(style.paddingLeft) + parseFloat(style.paddingRight));
+}));
+columns = columns.filter(c => c);
+var cut = columns.filter(c => c.cut && c.width < 288), roomy = columns.filter(c => !c.cut && c.width - c.need > 40);
+return cut.length && roomy.length ? [cut, roomy] : []"""
+
+
+@test("no column of a list is cut beside one with room; nor does anything stand behind the end of the row")
+def _():
+    t = Tenant(name=unique("Room "))
+    t.connect("custom_crm", {}, {"url": "http://127.0.0.1:9/"}, name="Sales pipeline of the north")
+    for i in range(3):
+        lead = t.new_lead(email="friederike.wagenknecht-%d@example.com" % i, fullName="Ida Bo %d" % i)
+    wait_until(lambda: any(d["lastError"] for d in t.get("/leads/" + lead["id"])["destinations"]), 20, "an attempt")
+    with contextlib.closing(Browser()) as own:
+        own.sign_in(here(), t.account)
+        wait_until(lambda: own.url.endswith("/admin/dashboard"), what="the dashboard")
+        with browser() as of_long_words:
+            for b in (own, of_long_words):
+                for path in LISTS + ("flows", "triggers", "search?q=person"):
+                    b.open(here().url + "/admin/" + path)
+                    for width in (1024, 1280, 1920):
+                        b.resize(width, 900)
+                        equal(b.script(ROOM), [], "%s at %d" % (path, width))
+                        equal(b.script("var e = document.querySelector('.list > .wide'); return e ? e.scrollWidth - e.clientWidth : 0"),
+                              0, "%s at %d" % (path, width))
+
+
+@test("each status that a list can be filtered by is seen, none behind what fades out")
+def _():
+    hidden = """
+    var e = document.querySelector('.list-head .pills'), end = e.getBoundingClientRect().right;
+    return getComputedStyle(e).maskImage !== 'none' && e.lastElementChild.getBoundingClientRect().right > end - 24 ? e.textContent : ''"""
+    with browser() as b:
+        for path in ("leads", "leads?status=failed", "deliveries", "flows"):
+            b.open(here().url + "/admin/" + path)
+            for width in (1024, 1280):
+                b.resize(width, 900)
+                equal(b.script(hidden), "", "%s at %d" % (path, width))
+
+
+@test("what happened in a run comes first on a phone, what it was given behind it; beside it where there is room")
+def _():
+    t, _ = tenant()
+    [failed, *_] = t.get("/task-history?status=failed")["data"]
+    with browser() as b:
+        b.open(here().url + "/admin/task-history/" + failed["id"])
+        tops = "return ['h1', '#steps', '#about', '#given'].map(e => document.querySelector(e).getBoundingClientRect().top)"
+        b.resize(360, 780)
+        h1, steps, about, given = b.script(tops)
+        true(h1 < steps < about < given, (h1, steps, about, given))
+        b.resize(1280, 900)
+        _, steps, about, _ = b.script(tops)
+        true(abs(steps - about) < 2, (steps, about))
+
+
+@test("the reason of a delivery is read in its list, in two lines where it is long, and whole on its page")
+def _():
+    t, lead = tenant()
+    wait_until(lambda: any(d["lastError"] for d in t.get("/leads/" + lead["id"])["destinations"]), 20, "one that failed")
+    with browser() as b:
+        b.resize(1280, 900)
+        b.open(here().url + "/admin/deliveries?search=layout%40example.com")
+        seen = b.script("""return [...document.querySelectorAll('td.c-rest > .cut')].map(e =>
+            [e.textContent, e.scrollHeight > e.clientHeight + 2, Math.round(e.clientHeight / parseFloat(getComputedStyle(e).lineHeight)),
+             e.closest('tr').offsetHeight, e.closest('tr').querySelector('.c-time:last-child a').href])""")
+        true(seen, "one has a reason")
+        for text, is_cut, lines, height, href in seen:
+            true(not is_cut or lines == 2, (text, lines))
+            true(height <= 44, height)
+            b.open(href)
+            true(text.split(": ")[-1].rstrip(".") in b.script("return document.body.textContent"), text)
+
+
 @test("what has the focus is never under what stays in place, with a selection too")
 def _():
     with browser() as b:
