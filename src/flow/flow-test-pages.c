@@ -1,11 +1,13 @@
 /* Trying a draft out: with a record that came, with a payload, or with the last records one after
  * the other; and running what is published by hand. Data of "flow/test" and "flow/run-now" beside
- * the head: records: [{value, label, at, is_current}], payload; of the first result, previews. */
+ * the head: records: [{value, title, resourceType, at, is_current}], search, payload; of the first
+ * result, previews. */
 #include "account/permission.h"
 #include "base/arena.h"
 #include "flow/flow-fields.h"
 #include "flow/flow-pages.h"
 #include "html/chrome.h"
+#include "lead/lead-pages.h"
 #include "record/record-pages.h"
 
 #define RECORDS_OFFERED 20
@@ -15,6 +17,8 @@
 struct testing {
 	struct flow_page p;
 	json_t *records;
+	struct str search; /* for records beside the newest */
+	bool is_found;     /* it has found some */
 	struct uuid chosen;
 	const char *wrong; /* of the payload */
 };
@@ -24,15 +28,39 @@ static bool may_see_records(const struct req *r)
 	return (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0;
 }
 
-/* The newest records of the types that start the flow; of any type where none is known. */
-static int records_load(struct testing *t, int64_t most, struct err *err)
+static int record_newest_first(const void *x, const void *y)
+{
+	const json_t *a = *(const json_t *const *)x, *b = *(const json_t *const *)y;
+
+	return strcmp(json_str(b, "updatedAt"), json_str(a, "updatedAt"));
+}
+
+/* The newest of all that were read of the types. */
+static json_t *records_newest(struct arena *a, const json_t *rows, size_t most)
+{
+	json_t **v = arena_array(a, json_array_size(rows) + 1, sizeof(*v)),
+	       *list = json_own(a, json_array()), *row;
+	size_t i;
+
+	json_array_each(rows, i, row)
+		v[i] = row;
+	if (i > 1)
+		qsort(v, i, sizeof(*v), record_newest_first);
+	for (size_t k = 0; k < i && k < most; k++)
+		json_array_append(list, v[k]);
+	return list;
+}
+
+/* The newest records of the types that start the flow, of any type where none is known; with the
+ * words of a search, or all. */
+static int records_read(struct testing *t, struct str search, int64_t most, struct err *err)
 {
 	struct req *r = t->p.r;
+	json_t *rows = json_own(r->a, json_array());
 	size_t n = json_array_size(t->p.types);
 
-	t->records = json_own(r->a, json_array());
 	for (size_t i = 0; i < (n == 0 ? 1 : n) && may_see_records(r); i++) {
-		struct record_filter f = {.account_id = r->actor.account_id};
+		struct record_filter f = {.account_id = r->actor.account_id, .search = search};
 		struct record_slice slice = {.s = {.limit = most}};
 
 		if (n > 0)
@@ -40,30 +68,83 @@ static int records_load(struct testing *t, int64_t most, struct err *err)
 			    str_from(json_string_value(json_array_get(t->p.types, i)));
 		if (record_list(r->app, r->a, &f, &slice, err) == -1)
 			return -1;
-		json_array_extend(t->records, slice.s.rows);
+		json_array_extend(rows, slice.s.rows);
 	}
+	t->records = records_newest(r->a, rows, (size_t)most);
 	return 0;
 }
 
-static void records_show(struct testing *t, json_t *data)
+static json_t *records_find(const struct testing *t, struct uuid id)
+{
+	json_t *record;
+	size_t i;
+
+	json_array_each(t->records, i, record)
+		if (str_is(str_from(json_str(record, "id")), uuid_dup(t->p.r->a, id)))
+			return record;
+	return NULL;
+}
+
+/* What is offered: what the search finds, else the newest; and the one that was chosen, which may
+ * be neither. */
+static int records_load(struct testing *t, struct err *err)
+{
+	struct req *r = t->p.r;
+	json_t *chosen;
+	int found;
+
+	if (records_read(t, t->search, RECORDS_OFFERED, err) == -1)
+		return -1;
+	t->is_found = json_array_size(t->records) > 0;
+	if (!t->is_found && t->search.n > 0 &&
+	    records_read(t, (struct str){NULL, 0}, RECORDS_OFFERED, err) == -1)
+		return -1;
+	if (uuid_is_nil(t->chosen) || !may_see_records(r) || records_find(t, t->chosen) != NULL)
+		return 0;
+	found = record_get_json(r->app, r->a, &r->actor.account_id, &t->chosen, &chosen, err);
+	if (found == 1)
+		json_array_insert(t->records, 0, chosen);
+	return found == -1 ? -1 : 0;
+}
+
+/* By what people know them: of leads, what all pages call the lead. */
+static int records_add_titles(struct testing *t, json_t *list, struct err *err)
+{
+	struct req *r = t->p.r;
+	json_t *o;
+	size_t i;
+
+	json_array_each(list, i, o) {
+		const json_t *record = json_array_get(t->records, i);
+
+		json_set_str(o, "title", record_name(r->a, record));
+		json_set_str(o, "leadId", json_str(record, "leadId"));
+	}
+	return (r->actor.permissions & PERMIT(LEADS_VIEW)) == 0
+		   ? 0
+		   : lead_add_titles(r, list, "leadId", err);
+}
+
+static int records_show(struct testing *t, json_t *data, struct err *err)
 {
 	json_t *list = json_array(), *record;
 	size_t i;
 
+	json_set(data, "records", list);
 	json_array_each(t->records, i, record) {
 		json_t *o = json_object();
-		struct uuid id;
 
-		(void)uuid_parse(str_from(json_str(record, "id")), &id);
 		json_set_str(o, "value", json_str(record, "id"));
-		json_set_str(o, "label",
-		    arena_printf(t->p.r->a, "%s (%s)", record_name(t->p.r->a, record),
-			json_str(record, "resourceType")));
-		json_set_bool(o, "is_current", uuid_eq(id, t->chosen));
+		json_set_str(o, "resourceType", json_str(record, "resourceType"));
+		json_set_str(o, "at", json_str(record, "updatedAt"));
+		json_set_bool(o, "is_current",
+		    str_is(str_from(json_str(record, "id")), uuid_dup(t->p.r->a, t->chosen)));
 		json_array_append_new(list, o);
 	}
-	json_set(data, "records", list);
 	json_set_bool(data, "has_records", json_array_size(list) > 0);
+	json_set_strn(data, "search", t->search);
+	json_set_bool(data, "is_found", t->is_found);
+	return records_add_titles(t, list, err);
 }
 
 /* ---- what a try gave
@@ -148,7 +229,7 @@ static int previews_show(struct testing *t, json_t *data, struct err *err)
 	size_t i, done = 0, ended = 0, failed = 0;
 
 	json_set(data, "previews", list);
-	if (records_load(t, PREVIEW_RECORDS, err) == -1)
+	if (records_read(t, (struct str){NULL, 0}, PREVIEW_RECORDS, err) == -1)
 		return -1;
 	json_array_each(t->records, i, record) {
 		struct uuid id = {{0}};
@@ -163,7 +244,8 @@ static int previews_show(struct testing *t, json_t *data, struct err *err)
 		ended += strcmp(status, EXECUTION_FILTERED) == 0;
 		done += strcmp(status, EXECUTION_COMPLETED) == 0;
 		json_set_str(o, "record_id", json_str(record, "id"));
-		json_set_str(o, "title", record_name(t->p.r->a, record));
+		json_set_str(o, "resourceType", json_str(record, "resourceType"));
+		json_set_str(o, "at", json_str(record, "updatedAt"));
 		json_set_str(o, "status", status);
 		json_set_str(o, "label", word_label(execution_statuses, status));
 		json_set_str(o, "error", json_str(tried, "error"));
@@ -184,14 +266,21 @@ static int previews_show(struct testing *t, json_t *data, struct err *err)
 /* ---- the page
  * --------------------------------------------------------------------------------------------- */
 
+/* What the form says: which record, or what others are looked for. */
+static void records_asked(struct testing *t)
+{
+	if (!str_is(req_form(t->p.r, "act"), "find"))
+		(void)uuid_parse(req_form(t->p.r, "record"), &t->chosen);
+	t->search = utf8_trim(req_form(t->p.r, "search"));
+}
+
 /* What it can be given: "flow/given". */
 static int given_show(struct testing *t, json_t *data, struct err *err)
 {
 	struct req *r = t->p.r;
 
-	if (records_load(t, RECORDS_OFFERED, err) == -1)
+	if (records_load(t, err) == -1 || records_show(t, data, err) == -1)
 		return -1;
-	records_show(t, data);
 	json_set_strn(data, "payload", req_form(r, "payload"));
 	json_set_bool(data, "is_payload_open", req_form(r, "payload").n > 0);
 	json_set_bool(data, "can_records", may_see_records(r));
@@ -236,6 +325,7 @@ int flow_page_test(struct req *r)
 	if (!test_open(r, &t))
 		return 0;
 	(void)uuid_parse(req_query(r, "record"), &t.chosen);
+	t.search = utf8_trim(req_query(r, "search"));
 	return test_page(&t, 200, NULL, false);
 }
 
@@ -247,7 +337,6 @@ static json_t *payload_asked(struct testing *t)
 	struct str text = utf8_trim(req_form(r, "payload"));
 	struct err err = ERR_INIT;
 	json_t *v, *record;
-	size_t i;
 
 	if (text.n > 0) {
 		v = json_parse(r->a, text, &err);
@@ -258,10 +347,9 @@ static json_t *payload_asked(struct testing *t)
 				       "\"ann@example.com\"}, of at most 64 KiB";
 		return NULL;
 	}
-	json_array_each(t->records, i, record)
-		if (uuid_parse(req_form(r, "record"), &t->chosen) &&
-		    str_is(req_form(r, "record"), json_str(record, "id")))
-			return flow_record_payload(r->a, record);
+	record = uuid_is_nil(t->chosen) ? NULL : records_find(t, t->chosen);
+	if (record != NULL)
+		return flow_record_payload(r->a, record);
 	t->wrong = "Choose a record, or paste a payload";
 	return NULL;
 }
@@ -289,9 +377,10 @@ int flow_page_test_post(struct req *r)
 
 	if (!test_open(r, &t))
 		return 0;
-	if (str_is(act, "preview"))
-		return test_page(&t, 200, NULL, true);
-	if (records_load(&t, RECORDS_OFFERED, &err) == -1)
+	records_asked(&t);
+	if (str_is(act, "preview") || str_is(act, "find"))
+		return test_page(&t, 200, NULL, str_is(act, "preview"));
+	if (records_load(&t, &err) == -1)
 		return res_error(r, &err);
 	payload = payload_asked(&t);
 	if (payload == NULL)
@@ -353,7 +442,10 @@ int flow_page_run_post(struct req *r)
 
 	if (!run_open(r, &t))
 		return 0;
-	if (records_load(&t, RECORDS_OFFERED, &err) == -1)
+	records_asked(&t);
+	if (str_is(req_form(r, "act"), "find"))
+		return run_page(&t, 200);
+	if (records_load(&t, &err) == -1)
 		return res_error(r, &err);
 	payload = req_form(r, "record").n == 0 && utf8_trim(req_form(r, "payload")).n == 0
 		      ? json_own(r->a, json_object())

@@ -391,6 +391,47 @@ def _():
     true(p.last.header("Location").endswith("?live=1"), "the page of the run comes again until it is over")
 
 
+@test("the records to try with are told by name, type and time, newest first, at most 20; others are found by what they say")
+def _():
+    t = account()
+    p = Pages(t)
+    flow = p.new("Choose")
+    set_trigger(t, flow)
+    equal(t.api("POST", "/flows/%s/triggers" % flow.rsplit("/", 1)[1], dict(TRIGGER, providerType="*", triggerName="lead")).status, 201)
+    p.add(flow, "kind=formatter", 0, f_operation="uppercase", f_value="{{trigger.name}}")
+
+    def offered(page):
+        return [(x[0], html.unescape(x[1])) for x in re.findall(r'<option value="([0-9a-f-]{36})" label="([^"]*)"', page)]
+
+    first, second = offered(p.see(flow + "/test"))
+    true(re.fullmatch(r"#2 – Order, \d\d:\d\d", first[1]), first)
+    true(second[1].startswith("#1 – Order, "), second)
+    lead = t.new_lead(fullName="Ida Lund", email="ida@example.com")
+    hook = CustomWebhook(t, resourceType="order")
+    for i in range(25):
+        hook({"id": "n-%d" % i, "name": "New %d" % i})
+    wait_until(lambda: len(t.records("&resourceType=order")) == 27, what="the orders")
+    names = [label.split(" – ")[0] for _, label in offered(p.see(flow + "/test"))]
+    equal(names, ["New %d" % i for i in range(24, 4, -1)])
+    p.send(flow + "/test", 200, act="find", search="lund")
+    [found] = offered(p.last.text)
+    true(found[1].startswith("Ida Lund – Lead, "), found)
+    equal(found[0], lead["recordId"])
+    p.send(flow + "/test", 200, act="find", search="nobody-has-this")
+    has(html.unescape(p.last.text), "Nothing has “nobody-has-this”: these are the newest.")
+    equal(len(offered(p.last.text)), 20)
+    # what was chosen stays, though newer ones have come meanwhile
+    p.see(flow + "/test?record=" + second[0])
+    equal(p.fields()["record"], second[0])
+    p.send(flow + "/test", 200, act="try")
+    has(p.last.text, "#1")
+    equal(p.fields()["record"], second[0])
+    p.post(flow + "/publish", {})
+    p.see(flow + "/run")
+    p.send(flow + "/run", 200, act="find", search="lund")
+    equal([x[0] for x in offered(p.last.text)], [lead["recordId"]])
+
+
 @test("a step that can move nowhere has no arrows, two have theirs")
 def _():
     p = Pages(account())
