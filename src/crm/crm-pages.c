@@ -199,6 +199,8 @@ int crm_page_lead_detail(struct req *r)
 	json_set(data, "raw_fields", lead_member_list(r, json_object_get(lead, "rawFieldData")));
 	json_set(data, "custom_fields", lead_member_list(r, json_object_get(lead, "customFields")));
 	json_set_bool(data, "has_raw", json_array_size(json_object_get(data, "raw_fields")) > 0);
+	json_set(lead, "destinations", json_incref(destinations));
+	lead_show_delivery(r->a, lead, str_from(stage));
 	show_destinations(r->a, destinations);
 	json_set(data, "destinations", json_incref(destinations));
 	lead_show_live(r, lead, destinations, data);
@@ -268,14 +270,42 @@ struct leads_pushing {
 	bool has_more;
 };
 
+/* A lead that is partly delivered goes where it failed for good, nowhere else: *n destinations. */
+static int lead_push_missed(
+    struct req *r, const struct uuid *id, const struct uuid *task_id, size_t *n, struct err *err)
+{
+	json_t *destinations, *d;
+	size_t i;
+
+	if (crm_lead_destinations(r->app, r->a, &r->actor.account_id, id, &destinations, err) == -1)
+		return -1;
+	json_array_each(destinations, i, d) {
+		struct str status = str_from(json_str(d, "status"));
+		struct uuid delivery;
+		int found;
+
+		if ((!str_is(status, DELIVERY_FAILED) && !str_is(status, DELIVERY_DEAD)) ||
+		    json_time(d, "nextAttemptAt") > 0 ||
+		    !uuid_parse(str_from(json_str(d, "id")), &delivery))
+			continue;
+		if ((found = delivery_again(r, &delivery, task_id, err)) == -1)
+			return -1;
+		*n += (size_t)found;
+	}
+	return 1;
+}
+
 /* Those that are not ready, or that every destination has, are left out of what is sent. */
 static int leads_push(
     struct req *r, const struct uuid *ids, struct leads_pushing *p, struct err *err)
 {
+	const bool is_partial = str_is(req_form(r, "status"), LEAD_SYNC_PARTIAL);
+
 	p->task_id = uuid_new();
 	for (size_t i = 0; i < p->asked; i++) {
 		size_t n = 0;
-		int found = crm_queue_lead(r, &ids[i], &p->task_id, &n, err);
+		int found = is_partial ? lead_push_missed(r, &ids[i], &p->task_id, &n, err)
+				       : crm_queue_lead(r, &ids[i], &p->task_id, &n, err);
 
 		if (found == -1 && err->code != ERR_CONFLICT)
 			return -1;

@@ -22,6 +22,10 @@ void crm_tell_lacked(struct req *r, struct uuid connection_id, int64_t n, json_t
 /* To the page that shows how far the task is, for who may see it; else to the list of what it has
  * not delivered. */
 int crm_redirect_to_task(struct req *r, const struct uuid *task_id);
+/* Sends one delivery again: 1, 0 there is none or it was taken, -1. The task, or NULL, is to watch
+ * it. */
+int delivery_again(
+    struct req *r, const struct uuid *id, const struct uuid *task_id, struct err *err);
 /* It is on its way, so that its page is worth a look in a moment. */
 bool delivery_is_under_way(const json_t *delivery);
 /* A filter as hidden fields of a form: [{name,value}]. */

@@ -99,8 +99,7 @@ static int delivery_again_body(struct db *db, void *arg, struct err *err)
 	return t->found == -1 ? -1 : 0;
 }
 
-/* 1 it is sent again, 0 there is none or it was taken, -1. The task, or NULL, is to watch it. */
-static int delivery_again(
+int delivery_again(
     struct req *r, const struct uuid *id, const struct uuid *task_id, struct err *err)
 {
 	struct delivery_again again = {.r = r, .id = id, .task_id = task_id};

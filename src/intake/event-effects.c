@@ -32,7 +32,8 @@ DB_STMT(event_effect_records_end,
     "SELECT id FROM record_changes FORCE INDEX (PRIMARY) WHERE id >= ? AND (" RANGES_TEXT
     ") ORDER BY id LIMIT 1 OFFSET ?");
 DB_STMT(event_effect_leads,
-    "SELECT event_id, id, full_name, sync_status FROM leads FORCE INDEX (PRIMARY) WHERE id >= ? "
+    "SELECT event_id, id, full_name, IF(" LEAD_IS_PARTIAL ", '" LEAD_SYNC_PARTIAL
+    "', sync_status) FROM leads l FORCE INDEX (PRIMARY) WHERE id >= ? "
     "AND id < ? AND (" RANGES_TEXT ") AND account_id = ? AND event_id IS NOT NULL ORDER BY id");
 DB_STMT(event_effect_records,
     "SELECT event_id, record_id FROM record_changes FORCE INDEX (PRIMARY)"

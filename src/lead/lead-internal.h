@@ -46,6 +46,10 @@ void lead_add_timeline(struct arena *a, json_t *lead);
 /* lead_list where the filter has words to search for. */
 int lead_search(struct app *app, struct arena *a, const struct lead_filter *f, struct slice *s,
     struct err *err);
+/* Which leads a list's statement begins with, and its first values, at most 3. */
+enum lead_kind { LEADS_OF_ALL, LEADS_OF_STATUS, LEADS_OF_PARTIAL };
+enum lead_kind lead_filter_kind(const struct lead_filter *f);
+size_t lead_kind_values(const struct lead_filter *f, struct db_val *v);
 static inline struct str str_or_null(struct str s)
 {
 	return s.n == 0 ? (struct str){NULL, 0} : s;

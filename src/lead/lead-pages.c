@@ -62,6 +62,7 @@ int lead_add_destinations(struct req *r, json_t *leads, struct err *err)
 struct delivery_sum {
 	size_t n, taken, failed, waiting; /* destinations, but those it was not for */
 	const json_t *culprit;            /* the first that failed, for good rather than for now */
+	const char *missing;              /* those that failed for good, by their names */
 	const json_t *waiter;             /* the last that waits */
 	const char *again_at;             /* the next try, where there is one to come */
 };
@@ -71,7 +72,7 @@ static bool delivery_is(const json_t *destination, const char *status)
 	return str_is(str_from(json_str(destination, "status")), status);
 }
 
-static struct delivery_sum deliveries_sum(const json_t *destinations)
+static struct delivery_sum deliveries_sum(struct arena *a, const json_t *destinations)
 {
 	struct delivery_sum sum = {0};
 
@@ -91,6 +92,10 @@ static struct delivery_sum deliveries_sum(const json_t *destinations)
 		if (!delivery_is(d, LEAD_SYNC_FAILED) && !delivery_is(d, LEAD_SYNC_DEAD))
 			continue;
 		sum.failed++;
+		if (next == NULL)
+			sum.missing = sum.missing == NULL ? json_str(d, "name")
+							  : arena_printf(a, "%s, %s", sum.missing,
+								json_str(d, "name"));
 		if (next == NULL && (sum.culprit == NULL || sum.again_at != NULL)) {
 			sum.culprit = d;
 			sum.again_at = NULL;
@@ -111,27 +116,40 @@ static json_t *delivery_chip(const char *kind, const char *word)
 	return o;
 }
 
+/* "Failed" is what nobody took; what one took and another did not, for good, is partly there. */
+static json_t *delivery_chip_failed(const struct delivery_sum *sum)
+{
+	return sum->again_at != NULL ? delivery_chip("retrying", "Retrying")
+	       : sum->taken > 0      ? delivery_chip(LEAD_SYNC_PARTIAL, "Partly")
+				     : delivery_chip(LEAD_SYNC_FAILED, "Failed");
+}
+
 /* NULL: there was no destination. */
 static json_t *delivery_chip_of(struct arena *a, const json_t *destinations)
 {
-	struct delivery_sum sum = deliveries_sum(destinations);
+	struct delivery_sum sum = deliveries_sum(a, destinations);
+	bool is_partial;
 	json_t *chip;
 
 	if (json_array_size(destinations) == 0)
 		return NULL;
 	if (sum.n == 0)
 		return delivery_chip(LEAD_SYNC_SKIPPED, "Skipped");
-	chip = sum.failed > 0    ? sum.again_at != NULL ? delivery_chip("retrying", "Retrying")
-							: delivery_chip(LEAD_SYNC_FAILED, "Failed")
-		  : sum.waiting > 0 ? delivery_chip(LEAD_SYNC_PENDING, "Sending")
+	chip = sum.failed > 0    ? delivery_chip_failed(&sum)
+	       : sum.waiting > 0 ? delivery_chip(LEAD_SYNC_PENDING, "Sending")
 				 : delivery_chip(LEAD_SYNC_SUCCESS, "Delivered");
+	is_partial = str_is(str_from(json_str(chip, "kind")), LEAD_SYNC_PARTIAL);
+	json_set_str(chip, "more", is_partial ? "delivered" : NULL); /* left out on a phone */
 	if (sum.n > 1)
 		json_set_str(chip, "ratio",
-		    arena_printf(a, "%zu/%zu", sum.failed > 0 ? sum.failed : sum.taken, sum.n));
+		    arena_printf(a, "%zu/%zu",
+			sum.failed > 0 && !is_partial ? sum.failed : sum.taken, sum.n));
 	if (sum.failed == 0 && sum.waiting == 1 && sum.taken > 0)
 		json_set_str(chip, "who", json_str(sum.waiter, "name"));
 	if (sum.failed > 0) {
-		json_set_str(chip, "who", json_str(sum.culprit, "name"));
+		json_set_str(chip, "who",
+		    is_partial ? arena_printf(a, "missing at %s", sum.missing)
+			       : json_str(sum.culprit, "name"));
 		connection_tell_push_error(
 		    a, chip, json_str(sum.culprit, "name"), json_str(sum.culprit, "lastError"));
 		json_set_str(chip, "why", json_str(chip, "error_words"));
@@ -144,7 +162,7 @@ static json_t *delivery_chip_of(struct arena *a, const json_t *destinations)
 	return chip;
 }
 
-static void lead_show_delivery(struct arena *a, json_t *row, struct str stage)
+void lead_show_delivery(struct arena *a, json_t *row, struct str stage)
 {
 	json_t *chip = lead_stage_is_lacking(stage.p) ? delivery_chip(LEAD_FAILED, "No details")
 		       : str_is(stage, LEAD_RECEIVED)
@@ -213,7 +231,8 @@ static bool record_fits_where(const struct record_browse *b, const json_t *recor
 	if (at_us < opt_time_or(b->f.updated_after, INT64_MIN) ||
 	    at_us >= opt_time_or(b->f.updated_before, INT64_MAX))
 		return false;
-	if (b->extra.n > 0 && b->f.lead_status.n > 0 && !str_eq(b->extra, b->f.lead_status))
+	if (b->extra.n > 0 && b->f.lead_status.n > 0 && !str_eq(b->extra, b->f.lead_status) &&
+	    !str_eq(lead_status_stored(b->extra), b->f.lead_status))
 		return false;
 	return record_where_fits_json(b->r->a, &b->f, json_object_get(record, "data")) &&
 	       (b->f.source.p == NULL || str_is(b->f.source, json_str(record, "source"))) &&
@@ -388,7 +407,8 @@ static void lead_list_show_failures(const struct record_browse *b, json_t *data)
 	json_t *row;
 	size_t i;
 
-	if (!str_is(b->extra, LEAD_SYNC_FAILED) && !str_is(b->extra, LEAD_SYNC_DEAD))
+	if (!str_is(b->extra, LEAD_SYNC_FAILED) && !str_is(b->extra, LEAD_SYNC_DEAD) &&
+	    !str_is(b->extra, LEAD_SYNC_PARTIAL))
 		return;
 	json_set_bool(data, "has_failed", json_array_size(b->slice.s.rows) > 0);
 	if (b->columns != NULL)
@@ -396,6 +416,27 @@ static void lead_list_show_failures(const struct record_browse *b, json_t *data)
 	json_set(data, "columns", json_array());
 	json_array_each(b->slice.s.rows, i, row)
 		json_set(row, "cells", json_array());
+}
+
+/* Leads that arrived at one destination and not at another stand among the delivered ones: whoever
+ * looks for what was not delivered is told of them, and of what their own list leaves out. */
+static int lead_list_show_partial(const struct record_browse *b, json_t *data, struct err *err)
+{
+	const bool is_of_partial = str_is(b->extra, LEAD_SYNC_PARTIAL);
+	bool is_cut;
+	int64_t n;
+
+	if (!is_of_partial && !str_is(b->extra, LEAD_SYNC_FAILED) &&
+	    !str_is(b->extra, LEAD_SYNC_DEAD) && !str_is(b->extra, LEAD_SYNC_SUCCESS))
+		return 0;
+	if (leads_count_partial(b->r->app, b->r->a, &b->r->actor.account_id, &n, &is_cut, err) ==
+	    -1)
+		return -1;
+	json_set_int(data, "partial", is_of_partial ? 0 : n);
+	json_set_bool(data, "is_one_partial", n == 1);
+	json_set_bool(data, "is_partial_of_these", str_is(b->extra, LEAD_SYNC_SUCCESS));
+	json_set_int(data, "partial_most", is_of_partial && is_cut ? LEADS_MISSED_MOST : 0);
+	return 0;
 }
 
 static int lead_list_show(struct record_browse *b, json_t *data, struct err *err)
@@ -407,7 +448,8 @@ static int lead_list_show(struct record_browse *b, json_t *data, struct err *err
 	    record_browse_show(b, data, err) == -1 ||
 	    record_columns_show(b, data, rows, err) == -1 || view_show(b, data, err) == -1 ||
 	    record_browse_show_meant(b, data, err) == -1 ||
-	    rows_add_lead_parts(r, rows, err) == -1 || connection_label_rows(r, rows, err) == -1 ||
+	    rows_add_lead_parts(r, rows, err) == -1 || lead_list_show_partial(b, data, err) == -1 ||
+	    connection_label_rows(r, rows, err) == -1 ||
 	    (json_array_size(rows) == 0 && connection_show_waiting(r, data, err) == -1))
 		return -1;
 	json_set(data, "rows", json_incref(rows));

@@ -22,6 +22,7 @@
 enum { END_RECEIVED, END_ID };
 DB_STMT(lead_window_end, END_HEAD ALL END_TAIL);
 DB_STMT(lead_window_end_status, END_HEAD OF_STATUS END_TAIL);
+DB_STMT(lead_window_end_partial, END_HEAD LEADS_PARTIAL END_TAIL);
 
 /* What is left to check, and the record to check; "" for a payload that is read by itself. */
 #define SEARCHED_COLUMNS                                                                           \
@@ -46,6 +47,7 @@ enum {
 	    " WHERE" FITS " ORDER BY l.received_at DESC, l.id DESC LIMIT ?"
 DB_STMT(lead_scan, SCAN_HEAD ALL BEHIND SCAN_TAIL);
 DB_STMT(lead_scan_status, SCAN_HEAD OF_STATUS BEHIND SCAN_TAIL);
+DB_STMT(lead_scan_partial, SCAN_HEAD LEADS_PARTIAL BEHIND SCAN_TAIL);
 DB_STMT(lead_index, SEARCH_LIMITED SEARCHED_COLUMNS
     " FROM " SEARCH_INDEXED " k STRAIGHT_JOIN records r ON r.id = k.record_id"
     " STRAIGHT_JOIN leads l ON l.account_id = r.account_id AND l.provider_type = r.provider_type"
@@ -198,11 +200,8 @@ static size_t fits_values(const struct lead_searching *s, struct db_val *v)
 
 static size_t window_values(const struct lead_searching *s, struct db_val *v)
 {
-	size_t n = 0;
+	size_t n = lead_kind_values(s->f, v);
 
-	v[n++] = db_uuid(&s->f->account_id);
-	if (s->f->sync_status.p != NULL)
-		v[n++] = db_name(s->f->sync_status);
 	return n + behind_values(s, v + n);
 }
 
@@ -211,15 +210,15 @@ static size_t window_values(const struct lead_searching *s, struct db_val *v)
 static int window_find_end(
     const struct lead_searching *s, struct cursor *end, bool *is_last, struct err *err)
 {
-	struct db_val v[8];
+	static const struct db_stmt *const stmts[] = {
+	    &lead_window_end, &lead_window_end_status, &lead_window_end_partial};
+	struct db_val v[10];
 	struct db_rows rows;
 	size_t n = window_values(s, v);
 	int found;
 
 	v[n++] = db_int(s->pace.window - 1);
-	found = db_row(s->app->db, s->a,
-	    s->f->sync_status.p != NULL ? &lead_window_end_status : &lead_window_end, v, n, &rows,
-	    err);
+	found = db_row(s->app->db, s->a, stmts[lead_filter_kind(s->f)], v, n, &rows, err);
 	if (found == -1)
 		return -1;
 	*is_last = found == 0;
@@ -233,7 +232,9 @@ static int window_find_end(
 static int window_query(
     const struct lead_searching *s, const struct cursor *end, struct db_rows *rows, struct err *err)
 {
-	struct db_val v[20 + SEARCH_VALUES];
+	static const struct db_stmt *const stmts[] = {
+	    &lead_scan, &lead_scan_status, &lead_scan_partial};
+	struct db_val v[22 + SEARCH_VALUES];
 	size_t n = window_values(s, v);
 
 	v[n++] = db_int(end->at);
@@ -243,8 +244,7 @@ static int window_query(
 	v[n++] = db_uuid(&s->f->account_id);
 	n += fits_values(s, v + n);
 	v[n++] = db_int(s->pace.most);
-	return db_query(s->app->db, s->a,
-	    s->f->sync_status.p != NULL ? &lead_scan_status : &lead_scan, v, n, rows, err);
+	return db_query(s->app->db, s->a, stmts[lead_filter_kind(s->f)], v, n, rows, err);
 }
 
 /* At most `most` of them, in their order. */
@@ -345,7 +345,7 @@ int lead_search(struct app *app, struct arena *a, const struct lead_filter *f, s
 	    .s = slice,
 	    .at = slice_from(slice),
 	    .skip = slice->offset,
-	    .may_ask = true};
+	    .may_ask = lead_filter_kind(f) != LEADS_OF_PARTIAL}; /* those are few */
 	int rc;
 
 	slice->rows = json_own(a, json_array());

@@ -44,8 +44,8 @@ DB_STMT(lead_note_problem, "UPDATE leads SET stage = ?, stage_error = ?, updated
 			   " WHERE account_id = ? AND id = ? AND stage <> '" LEAD_READY "'");
 DB_STMT_ROWS(leads_update_sync,
     "UPDATE leads FORCE INDEX (PRIMARY) SET sync_status = ?, updated_at = ?,"
-    " delivered_at = IF(sync_status IN ('" LEAD_SYNC_SUCCESS "','" LEAD_SYNC_PARTIAL
-    "'), COALESCE(delivered_at, updated_at), delivered_at)"
+    " delivered_at = IF(sync_status = '" LEAD_SYNC_SUCCESS
+    "', COALESCE(delivered_at, updated_at), delivered_at)"
     " WHERE account_id = ? AND sync_status <> ?"
     " AND id IN (",
     "?", ")");
@@ -73,6 +73,15 @@ DB_STMT(lead_list_newest, ALL NEWEST);
 DB_STMT(lead_list_oldest, ALL OLDEST);
 DB_STMT(lead_list_status_newest, OF_STATUS NEWEST);
 DB_STMT(lead_list_status_oldest, OF_STATUS OLDEST);
+DB_STMT(lead_list_partial_newest, "SELECT " LEAD_COLUMNS LEADS_PARTIAL NEWEST);
+DB_STMT(lead_list_partial_oldest, "SELECT " LEAD_COLUMNS LEADS_PARTIAL OLDEST);
+/* How many of them, and of the deliveries that were looked at by their status. */
+DB_STMT(leads_partial_count,
+    "SELECT COUNT(DISTINCT l.id), COUNT(m.status = '" LEAD_SYNC_FAILED
+    "' OR NULL), COUNT(m.status = '" LEAD_SYNC_DEAD "' OR NULL) FROM " LEADS_MISSED_ROWS
+    " m LEFT JOIN leads l FORCE INDEX (PRIMARY) ON l.id = m.lead_id AND m.next_at IS NULL"
+    " AND l.account_id = ? AND l.sync_status = '" LEAD_SYNC_SUCCESS "'");
+enum { PARTIAL_LEADS, PARTIAL_FAILED, PARTIAL_DEAD };
 
 #define INSERT_VALUES 17
 #define READY_VALUES 19
@@ -492,14 +501,50 @@ int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_i
 	return 1;
 }
 
+enum lead_kind lead_filter_kind(const struct lead_filter *f)
+{
+	return f->sync_status.p == NULL                    ? LEADS_OF_ALL
+	       : str_is(f->sync_status, LEAD_SYNC_PARTIAL) ? LEADS_OF_PARTIAL
+							   : LEADS_OF_STATUS;
+}
+
+size_t lead_kind_values(const struct lead_filter *f, struct db_val *v)
+{
+	const enum lead_kind of = lead_filter_kind(f);
+	size_t n = 0;
+
+	v[n++] = db_uuid(&f->account_id);
+	if (of == LEADS_OF_STATUS)
+		v[n++] = db_name(f->sync_status);
+	for (; of == LEADS_OF_PARTIAL && n < 3; n++)
+		v[n] = db_uuid(&f->account_id);
+	return n;
+}
+
+int leads_count_partial(struct app *app, struct arena *a, const struct uuid *account_id, int64_t *n,
+    bool *is_cut, struct err *err)
+{
+	const struct db_val account = db_uuid(account_id);
+	struct db_rows rows;
+
+	if (db_row(app->db, a, &leads_partial_count, DB_VALS(account, account, account), &rows,
+		err) != 1)
+		return -1;
+	*n = db_get_int(&rows, 0, PARTIAL_LEADS);
+	*is_cut = db_get_int(&rows, 0, PARTIAL_FAILED) >= LEADS_MISSED_MOST ||
+		  db_get_int(&rows, 0, PARTIAL_DEAD) >= LEADS_MISSED_MOST;
+	return 0;
+}
+
 int lead_list(
     struct app *app, struct arena *a, const struct lead_filter *f, struct slice *s, struct err *err)
 {
 	static const struct db_stmt *const stmts[] = {&lead_list_newest, &lead_list_oldest,
-	    &lead_list_status_newest, &lead_list_status_oldest};
-	const bool has_status = f->sync_status.p != NULL;
+	    &lead_list_status_newest, &lead_list_status_oldest, &lead_list_partial_newest,
+	    &lead_list_partial_oldest};
+	const size_t of = lead_filter_kind(f);
 	struct cursor from = slice_from(s);
-	struct db_val v[16];
+	struct db_val v[18];
 	struct db_rows rows;
 	size_t n = 0;
 
@@ -508,9 +553,7 @@ int lead_list(
 		    "must be -receivedAt with a search, which goes from the newest on");
 	if (f->search.p != NULL)
 		return lead_search(app, a, f, s, err);
-	v[n++] = db_uuid(&f->account_id);
-	if (has_status)
-		v[n++] = db_name(f->sync_status);
+	n = lead_kind_values(f, v);
 	v[n++] = db_int(from.at);
 	v[n++] = db_int(from.at);
 	v[n++] = db_uuid(&from.id);
@@ -524,7 +567,7 @@ int lead_list(
 	v[n++] = db_uuid_or_null(&f->connection_id);
 	v[n++] = db_int(slice_limit(s));
 	v[n++] = db_int(s->offset);
-	if (db_query(app->db, a, stmts[2 * has_status + s->is_ascending], v, n, &rows, err) == -1)
+	if (db_query(app->db, a, stmts[2 * of + s->is_ascending], v, n, &rows, err) == -1)
 		return -1;
 	return slice_take(s, app, a, &rows, LEAD_RECEIVED_AT, LEAD_ID, lead_stored_json, err);
 }

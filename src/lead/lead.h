@@ -151,6 +151,10 @@ extern const struct list list_of_leads;
 /* Newest first, by the time they were received. */
 int lead_list(struct app *app, struct arena *a, const struct lead_filter *f, struct slice *s,
     struct err *err);
+/* How many leads one destination took and another failed for good; *is_cut: there are so many
+ * deliveries that failed that older ones were not looked at, here as in the list of them. */
+int leads_count_partial(struct app *app, struct arena *a, const struct uuid *account_id, int64_t *n,
+    bool *is_cut, struct err *err);
 /* Within a transaction: the summary of the ledger as the sync_status of n leads of one account, at
  * most LIMIT_DB_BATCH. */
 struct lead_sync {

@@ -32,12 +32,6 @@ DB_STMT(dashboard_leads_between,
 DB_STMT(dashboard_leads_of_status,
     "SELECT COUNT(*) FROM (SELECT id FROM leads FORCE INDEX (leads_sync)"
     " WHERE account_id = ? AND sync_status = ? LIMIT 1000) k");
-/* Of the newest that failed for good. */
-DB_STMT(dashboard_leads_partial,
-    "SELECT COUNT(DISTINCT l.id) FROM (SELECT lead_id, next_at FROM lead_deliveries"
-    " FORCE INDEX (lead_deliveries_status) WHERE account_id = ? AND status = '" DELIVERY_FAILED "'"
-    " ORDER BY id DESC LIMIT 1000) k JOIN leads l ON l.id = k.lead_id WHERE k.next_at IS NULL"
-    " AND l.account_id = ? AND l.sync_status = '" LEAD_SYNC_SUCCESS "'");
 /* Of the newest that failed, those that were not run again. */
 DB_STMT(dashboard_runs_failed,
     "SELECT COUNT(*) FROM (SELECT replayed_by FROM executions FORCE INDEX (executions_status)"
@@ -113,6 +107,7 @@ static int count_load(
 		    day = uuid_at(clock_now_us() - DAY_US),
 		    week = uuid_at(clock_now_us() - 7 * DAY_US);
 	struct db_rows rows;
+	bool is_cut;
 	int rc;
 
 	switch (k->metric) {
@@ -138,9 +133,7 @@ static int count_load(
 		    DB_VALS(db_uuid(&k->account_id), db_uuid(&week)), &rows, err);
 		break;
 	case DASHBOARD_LEADS_PARTIAL:
-		rc = db_row(app->db, a, &dashboard_leads_partial,
-		    DB_VALS(db_uuid(&k->account_id), db_uuid(&k->account_id)), &rows, err);
-		break;
+		return leads_count_partial(app, a, &k->account_id, out, &is_cut, err);
 	case DASHBOARD_REFUSED:
 		rc = db_row(app->db, a, &dashboard_events_refused,
 		    DB_VALS(db_uuid(&k->account_id), db_uuid(&day)), &rows, err);

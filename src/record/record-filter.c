@@ -13,6 +13,11 @@ const struct word lead_sync_statuses[] = {{LEAD_SYNC_PENDING, "Pending"},
     {LEAD_SYNC_FAILED, "Failed"}, {LEAD_SYNC_DEAD, "Given up"}, {LEAD_SYNC_SKIPPED, "Skipped"},
     {LEAD_SYNC_DUPLICATE, "Duplicate"}, {LEAD_SYNC_NONE, "No destination"}, {NULL, NULL}};
 
+struct str lead_status_stored(struct str status)
+{
+	return str_is(status, LEAD_SYNC_PARTIAL) ? STR(LEAD_SYNC_SUCCESS) : status;
+}
+
 const struct word record_copies[] = {{RECORD_COPIES_NONE, "Left out"}, {NULL, NULL}};
 
 #define WHERE_MAX 4 /* filter[…] of one list */

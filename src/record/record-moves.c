@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "job/periodic.h"
+#include "record/lead-status.h"
 #include "record/record-internal.h"
 #include "record/record-words.h"
 
@@ -43,6 +44,8 @@ DB_STMT(record_moves_oldest,
 	 " AND m.from_at <= ? AND (m.from_at < ? OR m.record_id <= ?) AND m.moved_at > ?"
 	 " AND (m.from_at <= ? OR m.from_at = r.first_seen_at)"
 	 " ORDER BY m.from_at, m.record_id LIMIT 200");
+DB_STMT(moved_lead_partial,
+    "SELECT 1 FROM leads l WHERE l.account_id = ? AND l.id = ? AND" LEAD_IS_PARTIAL);
 DB_STMT(record_moves_purge, "DELETE FROM record_moves WHERE moved_at < ?" DB_PURGE_LIMIT);
 
 /* ---- what a cursor remembers --------------------------------------------------------------- */
@@ -194,14 +197,31 @@ static bool leavers_is_wanted(struct page_leavers *v, const struct db_rows *rows
 	       record_row_fits(v->f, &v->terms, SEARCH_IS_WAITING, rows, i);
 }
 
-static int leavers_take(
-    struct page_leavers *v, const struct db_rows *rows, size_t most, struct err *err)
+/* That its lead is partly delivered, the row alone does not tell: 1, 0, -1. */
+static int leaver_has_status(
+    struct page_leavers *v, struct db *db, const struct db_rows *rows, size_t i, struct err *err)
 {
-	for (size_t i = 0; i < rows->count && v->nfound < most; i++)
-		if (leavers_is_wanted(v, rows, i) &&
-		    record_place_read(v->a, v->slice, rows, i, db_get_int(rows, i, LEFT_FROM),
-			&v->found[v->nfound++], err) == -1)
+	struct uuid lead_id = db_get_uuid(rows, i, RECORD_ROW_LEAD_ID);
+	struct db_rows found;
+
+	if (!str_is(v->f->lead_status, LEAD_SYNC_PARTIAL))
+		return 1;
+	return db_row(db, v->a, &moved_lead_partial,
+	    DB_VALS(db_uuid(&v->f->account_id), db_uuid(&lead_id)), &found, err);
+}
+
+static int leavers_take(
+    struct page_leavers *v, struct db *db, const struct db_rows *rows, size_t most, struct err *err)
+{
+	for (size_t i = 0; i < rows->count && v->nfound < most; i++) {
+		int has =
+		    leavers_is_wanted(v, rows, i) ? leaver_has_status(v, db, rows, i, err) : 0;
+
+		if (has == -1 || (has == 1 && record_place_read(v->a, v->slice, rows, i,
+						  db_get_int(rows, i, LEFT_FROM),
+						  &v->found[v->nfound++], err) == -1))
 			return -1;
+	}
 	return 0;
 }
 
@@ -218,7 +238,7 @@ static int leavers_find(struct page_leavers *v, struct db *db, struct err *err)
 	v->found = arena_array(v->a, most, sizeof(*v->found));
 	do {
 		if (leavers_query(v, db, &rows, err) == -1 ||
-		    leavers_take(v, &rows, most, err) == -1)
+		    leavers_take(v, db, &rows, most, err) == -1)
 			return -1;
 		looked_at += rows.count;
 	} while (rows.count == CHUNK && v->nfound < most && looked_at < LOOKED_AT);

@@ -26,6 +26,7 @@
 #include "record/record-search.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "record/lead-status.h"
 #include "record/record-internal.h"
 
 #define WINDOW 4000      /* records looked through in one statement */
@@ -46,6 +47,14 @@
 #define OF_TYPE                                                                                    \
 	" FROM records FORCE INDEX (records_type_recent) WHERE account_id = ?"                     \
 	" AND resource_type = ?"
+
+/* The records of leads that are partly delivered, whatever their type is asked for as. */
+#define OF_PARTIAL                                                                                 \
+	" FROM (SELECT w.id, w.updated_at FROM (SELECT l.account_id, l.provider_type,"             \
+	" l.provider_lead_id" LEADS_PARTIAL ") y STRAIGHT_JOIN records w"                          \
+	" FORCE INDEX (records_external) ON w.account_id = y.account_id"                           \
+	" AND w.provider_type = y.provider_type AND w.resource_type = 'lead'"                      \
+	" AND w.external_id = y.provider_lead_id) z WHERE TRUE"
 
 /* As RECORD_COLUMNS, with "" for a payload that is too large to be read by the hundred. */
 #define SEARCH_COLUMNS                                                                             \
@@ -70,6 +79,10 @@ DB_STMT(search_scan_type_newest,
     SCAN_HEAD OF_TYPE WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
 DB_STMT(search_scan_type_oldest,
     SCAN_HEAD OF_TYPE WINDOW_OLDEST SCAN_TAIL " ORDER BY r.updated_at, r.id LIMIT ?");
+DB_STMT(search_scan_partial_newest,
+    SCAN_HEAD OF_PARTIAL WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
+DB_STMT(search_scan_partial_oldest,
+    SCAN_HEAD OF_PARTIAL WINDOW_OLDEST SCAN_TAIL " ORDER BY r.updated_at, r.id LIMIT ?");
 
 #define END_HEAD "SELECT updated_at, id"
 #define END_NEWEST BELOW " ORDER BY updated_at DESC, id DESC LIMIT 1 OFFSET ?"
@@ -79,6 +92,8 @@ DB_STMT(window_end_newest, END_HEAD ALL END_NEWEST);
 DB_STMT(window_end_oldest, END_HEAD ALL END_OLDEST);
 DB_STMT(window_end_type_newest, END_HEAD OF_TYPE END_NEWEST);
 DB_STMT(window_end_type_oldest, END_HEAD OF_TYPE END_OLDEST);
+DB_STMT(window_end_partial_newest, END_HEAD OF_PARTIAL END_NEWEST);
+DB_STMT(window_end_partial_oldest, END_HEAD OF_PARTIAL END_OLDEST);
 
 #define FOUND_NEWEST                                                                               \
 	" AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"          \
@@ -204,8 +219,8 @@ bool record_row_fits(const struct record_filter *f, const struct search_terms *t
 	       (f->resource_type.p == NULL || str_eq(f->resource_type, item.resource_type)) &&
 	       (f->source.p == NULL || str_is(f->source, item.source)) &&
 	       (uuid_is_nil(f->connection) || uuid_eq(f->connection, item.connection_id)) &&
-	       (f->lead_status.p == NULL ||
-		   str_eq(f->lead_status, db_get_str(rows, i, RECORD_ROW_LEAD_STATUS))) &&
+	       (f->lead_status.p == NULL || str_eq(lead_status_stored(f->lead_status),
+						db_get_str(rows, i, RECORD_ROW_LEAD_STATUS))) &&
 	       (uuid_is_nil(f->lead_connection) ||
 		   uuid_eq(f->lead_connection, db_get_uuid(rows, i, RECORD_ROW_LEAD_CONNECTION))) &&
 	       record_where_fits(own, f, item.data) && search_row_fits(own, terms, check, &item);
@@ -314,10 +329,18 @@ static int64_t search_rows_wanted(const struct record_searching *s)
 
 /* ---- scanning ------------------------------------------------------------------------------ */
 
-static const struct db_stmt *search_pick_stmt(
-    const struct record_searching *s, const struct db_stmt *const four[4])
+static bool search_is_of_partial(const struct record_searching *s)
 {
-	return four[(s->f->resource_type.p != NULL ? 2 : 0) + s->slice->s.is_ascending];
+	return str_is(s->f->lead_status, LEAD_SYNC_PARTIAL);
+}
+
+/* Of all, of a type, of what is partly delivered. */
+static const struct db_stmt *search_pick_stmt(
+    const struct record_searching *s, const struct db_stmt *const six[6])
+{
+	const size_t of = search_is_of_partial(s) ? 4 : s->f->resource_type.p != NULL ? 2 : 0;
+
+	return six[of + s->slice->s.is_ascending];
 }
 
 /* Of the window that begins at s->at, with so many records up to to_us. */
@@ -327,7 +350,9 @@ static size_t search_window_values(
 	size_t n = 0;
 
 	v[n++] = db_uuid(&s->f->account_id);
-	if (s->f->resource_type.p != NULL)
+	for (; search_is_of_partial(s) && n < 3; n++)
+		v[n] = db_uuid(&s->f->account_id);
+	if (n == 1 && s->f->resource_type.p != NULL)
 		v[n++] = db_name(s->f->resource_type);
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_int(s->at.from_us);
@@ -339,7 +364,7 @@ static size_t search_window_values(
 
 static size_t search_fits_values(const struct record_searching *s, struct db_val *v)
 {
-	v[0] = v[1] = db_name(s->f->lead_status);
+	v[0] = v[1] = db_name(lead_status_stored(s->f->lead_status));
 	v[2] = v[3] = db_uuid_or_null(&s->f->lead_connection);
 	v[4] = db_name(s->f->copies);
 	return 5 + search_terms_values(&s->terms, v + 5);
@@ -365,9 +390,10 @@ static struct window_end window_end_of(const struct db_rows *rows)
 static int window_find_end(
     const struct record_searching *s, struct window_end *out, struct err *err)
 {
-	static const struct db_stmt *const statements[4] = {&window_end_newest, &window_end_oldest,
-	    &window_end_type_newest, &window_end_type_oldest};
-	struct db_val v[8];
+	static const struct db_stmt *const statements[6] = {&window_end_newest, &window_end_oldest,
+	    &window_end_type_newest, &window_end_type_oldest, &window_end_partial_newest,
+	    &window_end_partial_oldest};
+	struct db_val v[10];
 	struct db_rows rows;
 	size_t n = search_window_values(s, s->at.to_us, s->pace.window - 1, v);
 
@@ -409,9 +435,10 @@ static bool rows_end_at(
 static int window_scan(
     struct record_searching *s, struct window_end *end, size_t *found, struct err *err)
 {
-	static const struct db_stmt *const statements[4] = {&search_scan_newest,
-	    &search_scan_oldest, &search_scan_type_newest, &search_scan_type_oldest};
-	struct db_val v[14 + SEARCH_VALUES];
+	static const struct db_stmt *const statements[6] = {&search_scan_newest,
+	    &search_scan_oldest, &search_scan_type_newest, &search_scan_type_oldest,
+	    &search_scan_partial_newest, &search_scan_partial_oldest};
+	struct db_val v[16 + SEARCH_VALUES];
 	struct db_rows rows;
 	size_t n =
 	    search_window_values(s, window_scanned_to(s, end), s->pace.window + SEARCH_ENTERED, v);
@@ -653,7 +680,7 @@ static int search_one_window(struct record_searching *s, bool *may_ask, struct e
 
 static int search_collect(struct record_searching *s, struct err *err)
 {
-	bool may_ask = s->terms.n > 0;
+	bool may_ask = s->terms.n > 0 && !search_is_of_partial(s); /* those are few */
 	int rc;
 
 	search_pace_begin(&s->pace, search_rows_wanted(s));

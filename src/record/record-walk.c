@@ -18,6 +18,7 @@
 #include "record/record-walk.h"
 
 #include "base/clock.h"
+#include "record/lead-status.h"
 #include "record/record-internal.h"
 
 #define PAGE 200
@@ -52,6 +53,7 @@ enum {
 	"AND" RECORD_NO_COPY " AND "                                                               \
 	"r.updated_at >= ? AND r.updated_at < ?"                                                   \
 	" AND r.first_seen_at < ?"
+#define WALK_PARTIAL WALK_FITS " AND" LEAD_IS_PARTIAL
 #define WALK_PAYLOAD                                                                               \
 	") IS NOT TRUE THEN NULL WHEN LENGTH(r.data) <= ? THEN r.data ELSE '' END"                 \
 	" FROM records r FORCE INDEX (records_external)" RECORD_LEAD
@@ -59,12 +61,14 @@ enum {
 	" WHERE r.account_id = ? AND r.provider_type = ? AND r.resource_type = ?"                  \
 	" AND (? IS NULL OR r.external_id > ?) ORDER BY r.external_id LIMIT 200"
 DB_STMT(walk_page, WALK_HEAD " 0," WALK_FITS WALK_PAYLOAD WALK_TAIL);
+DB_STMT(walk_page_partial, WALK_HEAD " 0," WALK_PARTIAL WALK_PAYLOAD WALK_TAIL);
 /* As in lists, what the words do not tell is looked at in the payload. */
-DB_STMT(walk_page_search,
-    WALK_HEAD SEARCH_CHECK "," WALK_FITS " AND" SEARCH_FITS WALK_PAYLOAD
-			   " LEFT JOIN record_search_queue q FORCE INDEX (PRIMARY)"
-			   " ON q.account_id = r.account_id AND q.record_id = r.id"
-			   " LEFT JOIN record_search s ON s.record_id = r.id" WALK_TAIL);
+#define WALK_SEARCHED                                                                              \
+	" AND" SEARCH_FITS WALK_PAYLOAD " LEFT JOIN record_search_queue q FORCE INDEX (PRIMARY)"   \
+	" ON q.account_id = r.account_id AND q.record_id = r.id"                                   \
+	" LEFT JOIN record_search s ON s.record_id = r.id" WALK_TAIL
+DB_STMT(walk_page_search, WALK_HEAD SEARCH_CHECK "," WALK_FITS WALK_SEARCHED);
+DB_STMT(walk_page_search_partial, WALK_HEAD SEARCH_CHECK "," WALK_PARTIAL WALK_SEARCHED);
 DB_STMT(walk_payload, "SELECT data FROM records WHERE account_id = ? AND id = ?");
 
 int record_walk_begin(struct record_walk *w, struct app *app, struct arena *a,
@@ -189,7 +193,10 @@ static int walk_visit_row(struct record_walk *w, const struct db_rows *rows, siz
 static int walk_read_page(
     const struct record_walk *w, struct arena *a, struct db_rows *rows, struct err *err)
 {
+	static const struct db_stmt *const stmts[] = {
+	    &walk_page, &walk_page_search, &walk_page_partial, &walk_page_search_partial};
 	const struct record_filter *f = w->filter;
+	const bool is_partial = str_is(f->lead_status, LEAD_SYNC_PARTIAL);
 	const struct record_walk_kind *k = &w->kinds[w->kind];
 	const struct str after =
 	    w->nafter == 0 ? (struct str){NULL, 0} : (struct str){w->after, w->nafter};
@@ -198,8 +205,8 @@ static int walk_read_page(
 
 	v[n++] = db_name(f->source);
 	v[n++] = db_name(f->source);
-	v[n++] = db_name(f->lead_status);
-	v[n++] = db_name(f->lead_status);
+	v[n++] = db_name(lead_status_stored(f->lead_status));
+	v[n++] = db_name(lead_status_stored(f->lead_status));
 	v[n++] = db_uuid_or_null(&f->lead_connection);
 	v[n++] = db_uuid_or_null(&f->lead_connection);
 	v[n++] = db_uuid_or_null(&f->connection);
@@ -216,8 +223,7 @@ static int walk_read_page(
 	v[n++] = db_strn(k->resource_type);
 	v[n++] = db_strn(after);
 	v[n++] = db_strn(after);
-	return db_query(
-	    w->app->db, a, w->terms.n > 0 ? &walk_page_search : &walk_page, v, n, rows, err);
+	return db_query(w->app->db, a, stmts[2 * is_partial + (w->terms.n > 0)], v, n, rows, err);
 }
 
 int record_walk_page(struct record_walk *w, record_walk_fn *each, void *arg, struct err *err)

@@ -397,6 +397,63 @@ def _():
     equal(len(set(found)), 2, "a search is paged")
 
 
+@test("a lead that one destination took and another did not is partly delivered: in its chip, as a filter, to be sent again")
+def _():
+    t = Tenant(name=unique("Partly "))
+    b = signed_in(t)
+    t.crm("Takes")
+    refusing = t.connect("custom_crm", {}, {"url": here().url + "/connect/v1/no-such-place"}, name="Refuses")
+    failing = t.connect("custom_crm", {}, {"url": here().url + "/connect/v1/not-here-either"}, name="Fails")
+    leads = [t.new_lead(fullName="Half %d" % i, email="half%d@example.com" % i) for i in range(3)]
+    ids = sorted(x["id"] for x in leads)
+    for lead in leads:
+        wait_until(lambda: statuses(t, lead) == {"Takes": "success", "Refuses": "failed", "Fails": "failed"}, 20, "the pushes")
+
+    # what is asked for by that word, everywhere, is these leads; the API still calls each a success
+    equal(sorted(x["id"] for x in t.get("/leads?status=partial")["data"]), ids)
+    equal({x["syncStatus"] for x in t.get("/leads?status=partial")["data"]}, {"success"})
+    equal([x["id"] for x in t.get("/leads?status=partial&search=half1")["data"]], [leads[1]["id"]])
+    first = t.get("/leads?status=partial&limit=2")
+    rest = t.get("/leads?status=partial&limit=2&cursor=" + first["nextCursor"])
+    equal([x["id"] for x in first["data"] + rest["data"]], sorted(ids, reverse=True))
+    equal([x["id"] for x in t.get("/leads?status=partial&sort=receivedAt")["data"]], ids)
+    for query in ("", "&resourceType=lead", "&sort=updatedAt", "&search=half"):
+        equal(sorted(x["externalId"] for x in t.get("/records?leadStatus=partial" + query)["data"]),
+              sorted(x["providerLeadId"] for x in leads), query)
+    for query in ("", "&search=half2"):
+        equal(b.get("/admin/records/export?format=csv&leadStatus=partial" + query).text.count("@example.com"), 3 if not query else 1)
+
+    # lists and pages say so, and lead there
+    page = b.get("/admin/leads?status=partial")
+    check_page(page)
+    equal(page.text.count('class="chip chip-partial"'), 3)
+    has(text_of(page), "Partly delivered 1/3 : missing at Refuses, Fails")
+    has(text_of(page), "Send all again")
+    page = b.get("/admin/leads?status=failed")
+    has(text_of(page), "3 more leads arrived at one destination and failed at another. See them")
+    has(text_of(b.get("/admin/leads?status=success")), "3 leads arrived at one destination and failed at another. See them")
+    true("arrived at one destination" not in b.get("/admin/leads").text, "not on the list of all")
+    page = b.get("/admin/leads/" + ids[0])
+    check_page(page)
+    has(page.text, 'class="chip chip-partial"')
+
+    # sent again is what was refused, not what came since
+    t.crm("Came later")
+    t.api("PATCH", "/connections/" + failing["id"], {"settings": {"url": here().sandbox_url + "/crm/" + unique("half")}})
+    answer = b.post("/admin/leads/push", {"id": ids[0], "status": "partial", "query": "leadStatus=partial"})
+    equal(answer.status, 303)
+    wait_until(lambda: t.get("/leads/" + ids[0])["destinations"] and statuses(t, {"id": ids[0]})["Fails"] == "success", 20, "one")
+    b.get(answer.header("Location"))
+    equal(b.post("/admin/leads/push", {"scope": "all", "status": "partial", "query": "leadStatus=partial"}).status, 303)
+    for lead in leads:
+        wait_until(lambda: statuses(t, lead) == {"Takes": "success", "Refuses": "failed", "Fails": "success"}, 20, "sent again")
+    t.api("PATCH", "/connections/" + refusing["id"], {"settings": {"url": here().sandbox_url + "/crm/" + unique("half")}})
+    b.get("/admin/leads?status=partial")
+    equal(b.post("/admin/leads/push", {"scope": "all", "status": "partial", "query": "leadStatus=partial"}).status, 303)
+    wait_until(lambda: t.get("/leads?status=partial")["data"] == [], 20, "nothing is missing")
+    true("arrived at one destination" not in b.get("/admin/leads?status=failed").text, "nothing is missing")
+
+
 @test("what was given up is a list with its cause, and is sent again one by one, ticked, and all after a question")
 def _():
     t = Tenant(name=unique("Dead "))
