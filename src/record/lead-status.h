@@ -1,8 +1,8 @@
 /* The sync status of a lead: what became of it at its destinations, in one word. Records of leads
  * are filtered by it.
  *
- * Partly delivered is none that is stored: a destination took the lead, so that it is delivered, and
- * another failed for good. Who asks for it goes from the deliveries that failed to their leads,
+ * Partly delivered is none that is stored: a destination took the lead, so that it is delivered,
+ * and another failed for good. Who asks for it goes from the deliveries that failed to their leads,
  * since those are few and delivered leads are many. */
 #ifndef RECORD_LEAD_STATUS_H
 #define RECORD_LEAD_STATUS_H

@@ -32,6 +32,7 @@ OWNERS = {
 VISITORS = {
     ("record", "leads"): "a record of a lead is listed by the lead's fields and deleted with the lead",
     ("record", "lead_copies"): "a record that is a lead which was pushed there is no second lead",
+    ("record", "lead_deliveries"): "a lead and its record are partly delivered by one rule, which asks who misses it",
     ("lead", "records"): "a lead is searched by its record",
     ("crm", "leads"): "a delivery is shown with the lead that it delivers",
     ("crm", "accounts"): "a destination's leads of the day are counted by the days of the account's zone",
