@@ -28,14 +28,16 @@
 #define GRACE_US (60 * SECOND_US)
 
 #define VERSION_COLUMNS                                                                            \
-	"c.id, c.updated_at, c.last_used_at, c.last_error, p.updated_at, g.updated_at"
+	"c.id, c.updated_at, c.last_used_at, c.last_error, p.updated_at, g.updated_at,"            \
+	" c.push_failed"
 enum {
 	VERSION_ID,
 	VERSION_UPDATED,
 	VERSION_LAST_USED_AT,
 	VERSION_LAST_ERROR,
 	VERSION_APP_UPDATED,
-	VERSION_GRANT_UPDATED
+	VERSION_GRANT_UPDATED,
+	VERSION_PUSH_FAILED
 };
 #define ENABLED " c.status <> '" CONNECTION_DISABLED "'"
 DB_STMT(
@@ -279,6 +281,7 @@ static bool version_is_same(struct connection *c, const struct db_rows *rows, si
 	    !text_is_same(db_get_text(rows, row, VERSION_LAST_ERROR), c->last_error))
 		return false;
 	c->last_used_us = db_get_int(rows, row, VERSION_LAST_USED_AT);
+	c->push_failed = db_get_int(rows, row, VERSION_PUSH_FAILED) != 0;
 	return true;
 }
 

@@ -29,10 +29,10 @@ int64_t call_policy_next_ms(
 /* No reason to fail what the call was for. */
 static void call_note_use(const struct connection_call *call)
 {
+	const struct connection_use use = {&call->result, call->attempt > 1, call->is_push};
 	struct err err = ERR_INIT;
 
-	if (connection_note_use(
-		call->app, call->a, call->c, &call->result, call->attempt > 1, &err) == -1)
+	if (connection_note_use(call->app, call->a, call->c, &use, &err) == -1)
 		log_warn("connection.note", LOG_S("connection", uuid_dup(call->a, call->c->id)),
 		    LOG_ERR(&err));
 }

@@ -23,6 +23,7 @@ struct connection_call {
 	const json_t *inputs; /* or NULL */
 	const char *key;      /* the same in all tries: its Idempotency-Key; NULL: none */
 	struct call_policy policy;
+	bool is_push; /* of leads: its failure stands until another push passes */
 	/* What somebody waits for takes no longer than so many ms, but for a token that has to be
 	 * renewed first, since half of that would lose it. What does not come in that time says
 	 * nothing of the connection. 0: as long as the manifest says. */

@@ -14,7 +14,7 @@
 	" c.received_at, c.handshake_at, c.strict_at, c.ended_at, c.challenge_failed_at,"          \
 	" c.challenge_error, c.app_id, c.proven_at, c.auto_push, p.id, p.credentials,"             \
 	" p.updated_at, g.id, g.tokens, g.expires_at, g.ends_at, g.updated_at, g.last_error,"      \
-	" g.dead_at, c.routing"
+	" g.dead_at, c.routing, c.push_failed"
 #define CONNECTION_TABLES                                                                          \
 	" FROM connections c LEFT JOIN oauth_grants g ON g.id = c.grant_id"                        \
 	" LEFT JOIN provider_apps p ON p.id = COALESCE(c.app_id,"                                  \
@@ -52,7 +52,8 @@ enum {
 	CONNECTION_GRANT_UPDATED_AT,
 	CONNECTION_GRANT_ERROR,
 	CONNECTION_GRANT_DEAD_AT,
-	CONNECTION_ROUTING
+	CONNECTION_ROUTING,
+	CONNECTION_PUSH_FAILED
 };
 
 /* A connection from a result row, its credentials opened. ERR_INTERNAL when they cannot be, or the
@@ -136,10 +137,15 @@ void connection_cache_check(const struct uuid *id);
 /* Stores the outcome of a use: last_used, last_error, and a status that turned "error" (the
  * credentials were refused) or "active" (a call works); when nothing else is new, last_used once a
  * minute, or once a second while it fails. is_again: its call failed before, which c, read by
- * another process, may not know yet. For connection_call; what comes in is noted by
- * connection_note_received. */
+ * another process, may not know yet. The error of a push stands until a push passes, or
+ * credentials that were refused are good again: what else works does not say that leads are taken.
+ * For connection_call; what comes in is noted by connection_note_received. */
+struct connection_use {
+	const struct call_result *result;
+	bool is_again, is_push;
+};
 int connection_note_use(struct app *app, struct arena *a, const struct connection *c,
-    const struct call_result *res, bool is_again, struct err *err);
+    const struct connection_use *use, struct err *err);
 /* How calls sign in where the connection says so, in settings.auth.type (connection-auth.c). */
 bool sign_in_is_asked(const struct provider *p);
 /* The kinds and what people call them, in the order in which they are asked for; how many. */

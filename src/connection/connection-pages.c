@@ -819,16 +819,22 @@ int connection_page_waiting(struct req *r)
 int connection_page_test(struct req *r)
 {
 	struct connection *c = connection_asked(r);
+	bool is_ok, stands;
 	json_t *result;
 
 	if (c == NULL)
 		return 0;
+	stands = c->push_failed && c->last_error != NULL && connection_is_active(c);
 	result = json_own(r->a, connection_test(r->app, r->a, c));
+	is_ok = json_bool(result, "ok");
 	const char *detail = json_str(result, "detail");
-	chrome_flash(r, json_bool(result, "ok") ? "ok" : "error", "%s%s%s, in %lld ms.",
-	    json_bool(result, "ok") ? "The connection works" : "The test failed",
+	chrome_flash(r, is_ok ? "ok" : "error", "%s%s%s, in %lld ms.%s",
+	    is_ok ? "The connection works" : "The test failed",
 	    detail != NULL && detail[0] != '\0' ? ": " : "", detail != NULL ? detail : "",
-	    (long long)json_int(result, "latencyMs"));
+	    (long long)json_int(result, "latencyMs"),
+	    is_ok && stands ? " But a test sends no lead, and the last lead that was sent there "
+			      "was not taken: what it said of that stands below."
+			    : "");
 	return str_is(req_form(r, "back"), "destinations") ? res_redirect(r, "/admin/crm")
 							   : back_to_connection(r, c);
 }

@@ -69,11 +69,12 @@ DB_STMT(connection_challenged, "UPDATE connections SET challenge_failed_at = ?, 
 DB_STMT(connection_handshaken,
     "UPDATE connections SET handshake_at = ?, last_used_at = GREATEST(COALESCE(last_used_at, 0), ?)"
     " WHERE id = ? AND account_id = ?");
-DB_STMT(connection_used,
-    "UPDATE connections SET last_used_at = ?, last_error = ? WHERE id = ? AND account_id = ?"
-    " AND ended_at IS NULL");
+DB_STMT(connection_used, "UPDATE connections SET last_used_at = ?, last_error = ?, push_failed = ? "
+			 "WHERE id = ? AND account_id = ?"
+			 " AND ended_at IS NULL");
 DB_STMT(connection_used_status,
-    "UPDATE connections SET last_used_at = ?, last_error = ?, updated_at = ?, status = ?"
+    "UPDATE connections SET last_used_at = ?, last_error = ?, push_failed = ?, updated_at = ?,"
+    " status = ?"
     " WHERE id = ? AND account_id = ? AND status <> '" CONNECTION_DISABLED
     "' AND ended_at IS NULL");
 
@@ -131,6 +132,7 @@ static struct connection *connection_of_row_shown(
 	c->status = db_get_text(rows, row, CONNECTION_STATUS);
 	c->access.external_account_id = db_get_text(rows, row, CONNECTION_EXTERNAL_ACCOUNT);
 	c->last_error = db_get_text(rows, row, CONNECTION_LAST_ERROR);
+	c->push_failed = db_get_int(rows, row, CONNECTION_PUSH_FAILED) != 0;
 	c->last_used_us = db_get_int(rows, row, CONNECTION_LAST_USED_AT);
 	c->created_us = db_get_int(rows, row, CONNECTION_CREATED_AT);
 	c->updated_us = db_get_int(rows, row, CONNECTION_UPDATED_AT);
@@ -772,37 +774,54 @@ static const char *status_by_use(const struct connection *c, enum call_class cla
 	return status;
 }
 
-static bool use_is_noted(const struct connection *c, struct str error, int64_t now_us)
+/* Refused credentials that are good again leave nothing standing. */
+static bool use_leaves_error(const struct connection *c, const struct connection_use *use)
+{
+	return c->push_failed && c->last_error != NULL && !use->is_push &&
+	       use->result->class != CALL_AUTH && strcmp(c->status, CONNECTION_ACTIVE) == 0;
+}
+
+static bool use_is_noted(
+    const struct connection *c, struct str error, bool push_failed, int64_t now_us)
 {
 	struct str noted = str_from(c->last_error);
 
-	return (error.p == NULL) == (noted.p == NULL) && str_eq(error, noted) &&
+	return c->push_failed == push_failed && (error.p == NULL) == (noted.p == NULL) &&
+	       str_eq(error, noted) &&
 	       now_us - c->last_used_us <
 		   (error.p == NULL ? USE_NOTED_EVERY_US : FAILURE_NOTED_EVERY_US);
 }
 
 int connection_note_use(struct app *app, struct arena *a, const struct connection *c,
-    const struct call_result *res, bool is_again, struct err *err)
+    const struct connection_use *use, struct err *err)
 {
+	const struct call_result *res = use->result;
 	const char *status = status_by_use(c, res->class);
+	const bool leaves_error = use_leaves_error(c, use);
 
 	if (c->ended_us != 0) /* what its provider said of it stands */
 		return 0;
-	struct str error =
-	    utf8_clean(a, str_from(res->class == CALL_OK ? NULL : res->error), LAST_ERROR_BYTES);
+	struct str error = utf8_clean(a,
+	    str_from(leaves_error            ? c->last_error
+		     : res->class == CALL_OK ? NULL
+					     : res->error),
+	    LAST_ERROR_BYTES);
+	const bool push_failed = leaves_error || (error.p != NULL && use->is_push);
 	struct db_val text = db_strn(error);
 	int64_t now = clock_now_us();
 
-	if (status == NULL && !(is_again && error.p == NULL) && use_is_noted(c, error, now))
+	if (status == NULL && !(use->is_again && error.p == NULL) &&
+	    use_is_noted(c, error, push_failed, now))
 		return 0;
 	connection_cache_check(&c->id);
 	if (status == NULL)
 		return db_exec(app->db, &connection_used,
-		    DB_VALS(db_int(now), text, db_uuid(&c->id), db_uuid(&c->account_id)), NULL,
-		    err);
+		    DB_VALS(db_int(now), text, db_int(push_failed), db_uuid(&c->id),
+			db_uuid(&c->account_id)),
+		    NULL, err);
 	if (db_exec(app->db, &connection_used_status,
-		DB_VALS(db_int(now), text, db_int(now), db_str(status), db_uuid(&c->id),
-		    db_uuid(&c->account_id)),
+		DB_VALS(db_int(now), text, db_int(push_failed), db_int(now), db_str(status),
+		    db_uuid(&c->id), db_uuid(&c->account_id)),
 		NULL, err) == -1)
 		return -1;
 	audit_caches_drop(app);

@@ -35,6 +35,7 @@ struct connection {
 	const char *challenge_error;
 	unsigned shut; /* of connection_shut: what is not here, since it cannot be opened */
 	const char *last_error;
+	bool push_failed; /* that is of a push, and none has passed since */
 	const char
 	    *routing; /* JSON of the feature that pushes leads (crm/crm-route.h); NULL: none */
 	struct uuid app_id;    /* the app that it goes by; nil: none */

@@ -159,6 +159,7 @@ static int proxy_audit(
 static void proxy_note(struct req *r, const struct connection *c, const struct proxy_request *in,
     const struct proxy_answer *out, int64_t duration_us)
 {
+	const struct connection_use use = {.result = &out->result};
 	struct err err = ERR_INIT;
 
 	log_info("proxy.called", LOG_S("provider", c->provider_type),
@@ -168,7 +169,7 @@ static void proxy_note(struct req *r, const struct connection *c, const struct p
 	 * good, or are not. */
 	if (out->result.class != CALL_OK && out->result.class != CALL_AUTH)
 		return;
-	if (connection_note_use(r->app, r->a, c, &out->result, false, &err) == -1)
+	if (connection_note_use(r->app, r->a, c, &use, &err) == -1)
 		log_warn(
 		    "connection.note", LOG_S("connection", uuid_dup(r->a, c->id)), LOG_ERR(&err));
 }

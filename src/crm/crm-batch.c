@@ -243,6 +243,7 @@ static int part_push(struct batch_part part, struct err *err)
 	    .c = b->to,
 	    .action = provider_batch_action(b->to->provider, PUSH_ACTION, &most),
 	    .policy = call_policy(j->app->config),
+	    .is_push = true,
 	    .attempt = j->tries};
 
 	if (!batch_may_go_on(b))

@@ -256,6 +256,7 @@ int push_attempt(struct lead_push *p, struct err *err)
 		    .c = p->to,
 		    .action = PUSH_ACTION,
 		    .policy = call_policy(j->app->config),
+		    .is_push = true,
 		    .begin = push_attempt_begin,
 		    .arg = p,
 		    .attempt = j->tries};

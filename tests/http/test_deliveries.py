@@ -209,6 +209,55 @@ def _():
         true("Last call failed" not in row, row)
 
 
+@test("what works beside, such as a test, does not hide that the last lead was not taken; a push that passes does")
+def _():
+    t = Tenant(name=unique("Proof "))
+    b = signed_in(t)
+    with Crm() as crm:
+        c = t.connect("custom_crm", {}, {"url": crm.url}, name="Picky CRM")["id"]
+        path = "/admin/connections/" + c
+        crm.default = (422, b'{"message":"No such list"}')
+        lead = t.new_lead(email="picky@example.com")
+        wait_until(lambda: statuses(t, lead)["Picky CRM"] == "failed", 20, "the refusal")
+        crm.default = (200, b"{}")
+        for back in ("", "destinations"):
+            b.get(path)
+            answer = b.post(path + "/test", {"back": back})
+            page = b.get(answer.header("Location"))
+            check_page(page)
+            has(text_of(page), "The connection works")
+            has(text_of(page), "But a test sends no lead, and the last lead that was sent there was not taken")
+            has(text_of(page), "No such list")
+        equal(t.get("/connections/" + c)["status"], "active")
+        equal(t.api("POST", "/proxy/custom_crm?connectionId=" + c, {"method": "GET", "path": "/"}).status < 500, True)
+        has(t.get("/connections/" + c)["lastError"], "No such list")
+
+        # refused credentials are over with the first call that works, and so is a failed test with a good one
+        crm.default = (401, b"{}")
+        t.api("POST", "/connections/%s/test" % c, {})
+        equal(t.get("/connections/" + c)["status"], "error")
+        crm.default = (200, b"{}")
+        true(t.api("POST", "/connections/%s/test" % c, {}).json()["ok"], "works")
+        equal([t.get("/connections/" + c)[k] for k in ("status", "lastError")], ["active", None])
+        crm.default = (500, b"{}")
+        t.api("POST", "/connections/%s/test" % c, {})
+        has(t.get("/connections/" + c)["lastError"], "HTTP 500")
+        crm.default = (201, b'{"id":"9"}')
+        true(t.api("POST", "/connections/%s/test" % c, {}).json()["ok"], "works")
+        equal(t.get("/connections/" + c)["lastError"], None)
+
+        crm.default = (422, b'{"message":"No such list"}')
+        second = t.new_lead(email="picky2@example.com")
+        wait_until(lambda: statuses(t, second)["Picky CRM"] == "failed", 20, "the refusal")
+        crm.default = (201, b'{"id":"9"}')
+        third = t.new_lead(email="picky3@example.com")
+        wait_until(lambda: statuses(t, third)["Picky CRM"] == "success", 20, "the push")
+        wait_until(lambda: t.get("/connections/" + c)["lastError"] is None, 10, "a push passed")
+        b.get(path)
+        b.post(path + "/test", {})
+        true("But a test sends no lead" not in text_of(b.get(path)), "nothing stands")
+
+
 def figures(page):
     """Of the page of a task: what it counts."""
     return re.findall(r'<small>([^<]*)</small><b[^>]*>([^<]*)</b>', page.text)
