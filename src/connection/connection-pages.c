@@ -160,7 +160,13 @@ bool connection_show_leadless(struct req *r, const struct connection *c, json_t 
 	return true;
 }
 
-int connection_show_waiting(struct req *r, json_t *data, struct err *err)
+bool connection_brings_leads(struct arena *a, const struct connection *c)
+{
+	return c->provider != NULL && provider_can(c->provider, "lead_sync") &&
+	       provider_leads_lack(c->provider, a, &c->access) == NULL;
+}
+
+int connection_show_waiting(struct req *r, const char *capability, json_t *data, struct err *err)
 {
 	struct connection_filter f = {.account_id = r->actor.account_id};
 	struct slice s = {.limit = WAITING_LOOKED_AT};
@@ -170,8 +176,9 @@ int connection_show_waiting(struct req *r, json_t *data, struct err *err)
 	if (connection_list(r->app, r->a, &f, &s, &v, &n, err) == -1)
 		return -1;
 	for (size_t i = 0, told = 0; i < n; i++) {
-		if (strcmp(v[i]->status, CONNECTION_ACTIVE) != 0 ||
-		    !provider_can(v[i]->provider, "webhook_receive"))
+		if (strcmp(v[i]->status, CONNECTION_ACTIVE) != 0 || v[i]->provider == NULL ||
+		    !provider_can(v[i]->provider, "webhook_receive") ||
+		    (capability != NULL && !provider_can(v[i]->provider, capability)))
 			continue;
 		if (v[i]->received_us != 0 && connection_show_leadless(r, v[i], data))
 			break;
@@ -311,6 +318,9 @@ static const struct catalogue_group *catalogue_group_of(const struct provider *p
 	return g;
 }
 
+static const struct word catalogue_roles[] = {{"source", "sources"}, {"leads", "lead sources"},
+    {"destination", "destinations"}, {NULL, NULL}};
+
 /* Records made by hand need no connection. */
 static bool catalogue_has(struct req *r, const struct provider *p)
 {
@@ -323,6 +333,7 @@ static bool catalogue_has(struct req *r, const struct provider *p)
 	if (!is_source && !is_destination && p->nactions == 0)
 		return false;
 	if ((str_is(role, "source") && !is_source) ||
+	    (str_is(role, "leads") && !provider_can(p, "lead_sync")) ||
 	    (str_is(role, "destination") && !is_destination))
 		return false;
 	return q.n == 0 || strcasestr(text, arena_strndup(r->a, q.p, q.n)) != NULL;
@@ -402,8 +413,11 @@ int connection_page_list(struct req *r)
 	json_set(data, "catalogue", catalogue_json(r, connected));
 	json_set_bool(data, "is_found", json_array_size(json_object_get(data, "catalogue")) > 0);
 	json_set_strn(data, "q", utf8_trim(req_query(r, "q")));
-	if (str_is(req_query(r, "role"), "source") || str_is(req_query(r, "role"), "destination"))
+	if (word_find(catalogue_roles, req_query(r, "role")) != NULL) {
 		json_set_strn(data, "role", req_query(r, "role"));
+		json_set_str(
+		    data, "role_label", word_find(catalogue_roles, req_query(r, "role"))->label);
+	}
 	json_set_bool(data, "is_narrow",
 	    json_object_get(data, "role") != NULL || utf8_trim(req_query(r, "q")).n > 0);
 	json_set_bool(data, "may_write", may_write_connections(r));

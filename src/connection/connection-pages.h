@@ -93,10 +93,12 @@ int connection_choices_of(
 /* Where what comes through the connection becomes no lead, for want of a setting: adds "leadless"
  * {source, source_href} for connection/leadless.html, the address for who may set it. */
 bool connection_show_leadless(struct req *r, const struct connection *c, json_t *data);
+/* Can leads come through it: does its provider bring such, and lacks it no setting for that? */
+bool connection_brings_leads(struct arena *a, const struct connection *c);
 /* For lists that are empty: adds "source_name" and, for who may see it, "source_href" of the newest
- * active connection that takes webhooks; neither where there is none. And "leadless" of one that
- * was called already. */
-int connection_show_waiting(struct req *r, json_t *data, struct err *err);
+ * active connection that takes webhooks and can do capability (NULL: any); neither where there is
+ * none. And "leadless" of one that was called already. */
+int connection_show_waiting(struct req *r, const char *capability, json_t *data, struct err *err);
 /* A filter over the catalogue for query parameter name, as chrome_choices makes it; capability
  * NULL: all. */
 json_t *provider_choices(struct req *r, const char *name, const char *capability);

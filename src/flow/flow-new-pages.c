@@ -124,7 +124,7 @@ struct ready_form {
 static bool could_start(const struct provider *p, const char *type)
 {
 	return strcmp(type, "lead") == 0
-		   ? provider_can(p, "lead_sync") || strcmp(provider_name(p), "custom_webhook") == 0
+		   ? provider_can(p, "lead_sync")
 		   : provider_can(p, "webhook_receive") || provider_can(p, "poll");
 }
 

@@ -61,7 +61,7 @@ static int event_list_show(
 
 	if (event_count(r->app, r->a, f, &s->total, err) == -1 ||
 	    connection_choices(r, "connectionId", &connections, err) == -1 ||
-	    (json_array_size(s->rows) == 0 && connection_show_waiting(r, data, err) == -1))
+	    (json_array_size(s->rows) == 0 && connection_show_waiting(r, NULL, data, err) == -1))
 		return -1;
 	chrome_slice(r, s, data);
 	chrome_slice_order(r, s, list_of_events.sort, data);

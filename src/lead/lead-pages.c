@@ -450,7 +450,8 @@ static int lead_list_show(struct record_browse *b, json_t *data, struct err *err
 	    record_browse_show_meant(b, data, err) == -1 ||
 	    rows_add_lead_parts(r, rows, err) == -1 || lead_list_show_partial(b, data, err) == -1 ||
 	    connection_label_rows(r, rows, err) == -1 ||
-	    (json_array_size(rows) == 0 && connection_show_waiting(r, data, err) == -1))
+	    (json_array_size(rows) == 0 &&
+		connection_show_waiting(r, "lead_sync", data, err) == -1))
 		return -1;
 	json_set(data, "rows", json_incref(rows));
 	json_set_bool(data, "has_rows", json_array_size(rows) > 0);

@@ -252,18 +252,35 @@ static bool has_sandbox(const struct req *r)
 /* How far a newcomer is on the way from nothing to a lead that a destination has taken. */
 struct first_run {
 	bool has_source, has_destination, has_lead, has_success, has_failure, has_sandbox;
+	const json_t *leadless; /* a source whose calls make no leads, for want of a setting */
 };
 
+/* A lead source is what can bring leads. One that lacks a setting for that needs it, no second. */
+static void dashboard_add_source_step(struct arena *a, json_t *steps, const struct first_run *f)
+{
+	const char *href = json_str(f->leadless, "source_href");
+
+	if (f->has_source || href == NULL)
+		dashboard_add_step(steps, f->has_source, true, "Connect a lead source",
+		    "Lead ads of Meta, Google, LinkedIn or TikTok, or a form that sends webhooks.",
+		    "/admin/connections?role=leads#catalogue", "Choose a lead source");
+	else
+		dashboard_add_step(steps, false, true, "Connect a lead source",
+		    arena_printf(a,
+			"%s is connected, but its calls make no leads before its lead fields are "
+			"set.",
+			json_str(f->leadless, "source")),
+		    href, "Set the lead fields");
+}
+
 /* Once one has arrived somewhere they are over, wherever it came from. */
-static void dashboard_add_steps(json_t *data, const struct first_run *f)
+static void dashboard_add_steps(struct arena *a, json_t *data, const struct first_run *f)
 {
 	json_t *steps = json_array();
 
 	json_set_bool(data, "is_new", !f->has_success);
 	json_set(data, "steps", steps);
-	dashboard_add_step(steps, f->has_source, true, "Connect a lead source",
-	    "Meta Lead Ads, HubSpot or any signed webhook.",
-	    "/admin/connections?role=source#catalogue", "Choose a source");
+	dashboard_add_source_step(a, steps, f);
 	dashboard_add_step(steps, f->has_destination, f->has_source, "Connect a destination",
 	    "Any CRM that takes leads over HTTP.", "/admin/connections?role=destination#catalogue",
 	    "Choose a destination");
@@ -280,6 +297,23 @@ static void dashboard_add_steps(json_t *data, const struct first_run *f)
 	    f->has_failure ? "See why" : "See deliveries");
 }
 
+static int dashboard_find_source(struct req *r, struct first_run *first, struct err *err)
+{
+	json_t *told = json_own(r->a, json_object());
+	struct connection **v;
+	size_t n;
+
+	if (connection_list_capable(r->app, r->a, &r->actor.account_id, "lead_sync", &v, &n, err) ==
+	    -1)
+		return -1;
+	for (size_t i = 0; i < n && !first->has_source; i++) {
+		first->has_source = connection_brings_leads(r->a, v[i]);
+		(void)connection_show_leadless(r, v[i], told);
+	}
+	first->leadless = json_object_get(told, "leadless");
+	return 0;
+}
+
 static int dashboard_add_connections(struct req *r, json_t *data, struct err *err)
 {
 	struct first_run first = {.has_lead = json_array_size(json_object_get(data, "leads")) > 0,
@@ -293,7 +327,8 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 	    connection_list_destinations(r->app, r->a, &r->actor.account_id, &to, &nto, err) ==
 		-1 ||
 	    dashboard_first_pushes(r->app, r->a, &r->actor.account_id, &first.has_success,
-		&first.has_failure, err) == -1)
+		&first.has_failure, err) == -1 ||
+	    dashboard_find_source(r, &first, err) == -1)
 		return -1;
 	json_array_each(rows, i, row) {
 		const struct provider *p =
@@ -304,13 +339,11 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 			connection_tell_push_error(r->a, row, "It", json_str(row, "lastError"));
 		else
 			connection_tell_error(r->a, row, "It", json_str(row, "lastError"));
-		first.has_source = first.has_source || provider_can(p, "webhook_receive") ||
-				   provider_can(p, "poll");
 	}
 	first.has_destination = nto > 0;
 	provider_label_rows(r->app, rows);
 	json_set(data, "connections", json_incref(rows));
-	dashboard_add_steps(data, &first);
+	dashboard_add_steps(r->a, data, &first);
 	json_set_bool(data, "is_blank", json_array_size(rows) == 0 && !first.has_lead);
 	return 0;
 }

@@ -842,7 +842,8 @@ int record_page_list(struct req *r)
 	    record_rows_tell_source(r, b.slice.s.rows, &err) == -1 ||
 	    record_browse_show_meant(&b, data, &err) == -1 ||
 	    list_show_connections(&b, data, &err) == -1 ||
-	    (json_array_size(b.slice.s.rows) == 0 && connection_show_waiting(r, data, &err) == -1))
+	    (json_array_size(b.slice.s.rows) == 0 &&
+		connection_show_waiting(r, NULL, data, &err) == -1))
 		return res_error(r, &err);
 	json_set(data, "rows", json_incref(b.slice.s.rows));
 	json_set_bool(data, "has_rows", json_array_size(b.slice.s.rows) > 0);
