@@ -194,13 +194,17 @@ int connection_show_waiting(struct req *r, const char *capability, json_t *data,
 
 json_t *provider_choices(struct req *r, const char *name, const char *capability)
 {
+	const bool is_of_leads = capability != NULL && strcmp(capability, "lead_sync") == 0;
 	size_t count = providers_count(r->app->providers), n = 0;
 	struct word *words = arena_array(r->a, count + 1, sizeof(*words));
 
 	for (size_t i = 0; i < count; i++) {
 		const struct provider *p = provider_at(r->app->providers, i);
-		if (capability == NULL || provider_can(p, capability))
-			words[n++] = (struct word){provider_name(p), provider_display_name(p)};
+		bool is_by_hand = is_of_leads && strcmp(provider_name(p), PROVIDER_MANUAL) == 0;
+
+		if (capability == NULL || provider_can(p, capability) || is_by_hand)
+			words[n++] = (struct word){
+			    provider_name(p), is_by_hand ? LEAD_BY_HAND : provider_display_name(p)};
 	}
 	words[n] = (struct word){NULL, NULL};
 	return chrome_choices(r, name, words);

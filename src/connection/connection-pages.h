@@ -100,7 +100,7 @@ bool connection_brings_leads(struct arena *a, const struct connection *c);
  * none. And "leadless" of one that was called already. */
 int connection_show_waiting(struct req *r, const char *capability, json_t *data, struct err *err);
 /* A filter over the catalogue for query parameter name, as chrome_choices makes it; capability
- * NULL: all. */
+ * NULL: all. Leads ("lead_sync") come by hand as well. */
 json_t *provider_choices(struct req *r, const char *name, const char *capability);
 
 #endif

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Lead Sync from end to end: each source through all stages, with their times; people who answer twice; what is corrected,
 deleted, entered by hand; what a source has that nobody told of."""
+import html
 import json
 import re
 import threading
@@ -274,6 +275,16 @@ def _():
         for word in ("Manual", "File or API", "by a tool"):
             shown = re.sub(r"<select.*?</select>", "", page.text, flags=re.S)
             true(word not in shown, (path, word))
+
+    def offered(path, label):
+        return html.unescape(re.search(r'<option value="manual"[^>]*>([^<]*)<', browser.get(path).text).group(1)) == label
+    # what can be chosen says what it is for, too: of leads, and of records, which come in files as well
+    for path in ("/admin/leads", "/admin/deliveries"):
+        true(offered(path, "By hand or API"), path)
+    true(offered("/admin/records", "By hand, file or API"), "records")
+    has(browser.get("/admin/leads?providerType=manual").text, "Ida Hand")
+    for path in ("/admin/records/import", "/admin/records?providerType=manual", "/admin/flows/new"):
+        true(not re.search(r">\s*Manual\s*<", browser.get(path).text), path)
 
 
 @test("a lead is called by its person on every page, also where only its record knows the name")
