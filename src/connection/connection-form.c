@@ -111,8 +111,9 @@ static const char *form_error_words(
 		    other != NULL ? other : "");
 	}
 	if (is_address)
-		return arena_printf(
-		    a, "Enter a full address such as https://crm.example.com/leads: %s.", msg);
+		return arena_printf(a,
+		    "Enter a full address such as https://crm.example.com/leads: this one %s.",
+		    msg);
 	return arena_printf(
 	    a, "%s%s%s %s.", label, member != NULL ? ": " : "", member != NULL ? member : "", msg);
 }

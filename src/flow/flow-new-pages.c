@@ -401,7 +401,7 @@ static int ready_post(struct ready_form *f, struct str name)
 	json_array_each(json_object_get(f->ready, "asks"), i, ask) {
 		const char *field = arena_printf(f->r->a, "a_%s", json_str(ask, "name"));
 		struct str answer = utf8_trim(chooser_read(f->r, field));
-		const char *why = flow_ready_refuses(ask, answer);
+		const char *why = flow_ready_refuses(f->r->app, f->r->a, ask, answer);
 
 		if (why != NULL)
 			json_set_str(f->wrong, field, why);

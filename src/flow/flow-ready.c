@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "base/path.h"
+#include "net/egress.h"
 
 #define READY_BYTES 65536u
 
@@ -50,7 +51,19 @@ int flow_ready_find(struct app *app, struct arena *a, struct str id, json_t **ou
 	return 0;
 }
 
-const char *flow_ready_refuses(const json_t *ask, struct str answer)
+/* As the step itself judges it (step-http.c): of what has placeholders nothing is known yet. */
+static const char *address_refuses(const struct app *app, struct arena *a, struct str answer)
+{
+	const char *url = str_copy(a, answer).p;
+	struct err why = ERR_INIT;
+
+	if (strstr(url, "{{") != NULL || egress_check_url(app->config, url, &why) == 0)
+		return NULL;
+	return arena_printf(a, "This address %s.", why.msg);
+}
+
+const char *flow_ready_refuses(
+    const struct app *app, struct arena *a, const json_t *ask, struct str answer)
 {
 	const char *type = json_str(ask, "type");
 
@@ -58,6 +71,8 @@ const char *flow_ready_refuses(const json_t *ask, struct str answer)
 		return "Fill this in.";
 	if (type == NULL)
 		return NULL;
+	if (strcmp(type, "url") == 0)
+		return address_refuses(app, a, answer);
 	if (strcmp(type, "number") == 0 && !number_is(answer))
 		return "This must be a number, such as 500.";
 	if (strcmp(type, "list") == 0 && memchr(answer.p, '\'', answer.n) != NULL)

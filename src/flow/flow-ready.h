@@ -1,7 +1,7 @@
 /* Ready-made flows: files of the product (templates/flow/ready/NAME.json).
  *
  *	{"name", "about", "resourceType", "steps", "settings",
- *	 "asks": [{"name", "label", "help", "type": "number|field|table|list", "other"}]}
+ *	 "asks": [{"name", "label", "help", "type": "number|field|table|list|url", "other"}]}
  *
  * What is asked for stands in the steps as <<name>>; a list as the texts of a condition's list. An
  * answer of no type is any text. "other" is offered as the answer; of a field
@@ -15,7 +15,8 @@ int flow_ready_list(struct app *app, struct arena *a, json_t **out, struct err *
 /* One; 1, 0 there is none of that name, -1. */
 int flow_ready_find(struct app *app, struct arena *a, struct str id, json_t **out, struct err *err);
 /* Is an answer one that its steps can take? NULL, or why not. */
-const char *flow_ready_refuses(const json_t *ask, struct str answer);
+const char *flow_ready_refuses(
+    const struct app *app, struct arena *a, const json_t *ask, struct str answer);
 /* An answer as it stands in the steps. */
 const char *flow_ready_answer(struct arena *a, const json_t *ask, struct str answer);
 /* The steps with the answers ({name: text}) in them; a new reference. */

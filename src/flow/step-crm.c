@@ -89,7 +89,7 @@ static int push_check(struct step_check *c, struct err *err)
 		if (found == -1)
 			return -1;
 		if (found == 0)
-			step_complain(c, "connectionIds", "there is no such destination: %.60s",
+			step_complain(c, "connectionIds", "have one that does not exist: %.60s",
 			    json_is_string(id) ? json_string_value(id) : "?");
 	}
 	return 0;

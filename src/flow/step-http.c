@@ -144,17 +144,19 @@ static int http_run(struct step_call *c, struct err *err)
 	bool is_text = json_is_string(body);
 	struct http_call call = {
 	    .method = step_text(c, "method"), .url = http_url(c), .max_answer = ANSWER_MOST};
+	struct err why = ERR_INIT;
 	int64_t timeout_s;
 
 	c->is_refused = true;
 	if (call.url == NULL)
 		return err_set(err, ERR_INVALID, "\"url\" is empty or too long");
+	if (egress_check_url(c->app->config, call.url, &why) == -1)
+		return err_set(err, why.code, "the URL %s", why.msg);
 	if (call.method == NULL)
 		call.method = body != NULL ? "POST" : "GET";
 	call.follow_redirects =
 	    body == NULL && (strcmp(call.method, "GET") == 0 || strcmp(call.method, "HEAD") == 0);
 	if (step_number(c, "timeoutSeconds", 0, &timeout_s, err) == -1 ||
-	    egress_check_url(c->app->config, call.url, err) == -1 ||
 	    http_headers(c, body != NULL && !is_text, &call.headers, err) == -1)
 		return -1;
 	call.timeout_ms = timeout_s * 1000;
@@ -181,9 +183,10 @@ static void check_headers(struct step_check *c)
 		text = json_string_value(v);
 		if (!http_header_is_name(str_from(name)))
 			step_complain(c, "headers",
-			    "\"%.60s\" is no name of a header, such as X-API-Key", name);
+			    "have \"%.60s\", which is no name of a header, such as X-API-Key",
+			    name);
 		if (text != NULL && strpbrk(text, "\r\n") != NULL)
-			step_complain(c, "headers", "%.60s has a line break", name);
+			step_complain(c, "headers", "have a line break in %.60s", name);
 	}
 }
 

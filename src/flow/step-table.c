@@ -13,7 +13,7 @@ static void check_column(struct step_check *c, const struct table *t)
 
 	if (column != NULL && strcmp(column, "id") != 0 && strcmp(column, "externalKey") != 0 &&
 	    table_column_find(t, str_from(column)) == NULL)
-		step_complain(c, "column", "the table has no column \"%.60s\"", column);
+		step_complain(c, "column", "does not exist in the table: \"%.60s\"", column);
 }
 
 /* The names of a row's values are none of templates. */
@@ -24,7 +24,8 @@ static void check_data(struct step_check *c, const struct table *t)
 
 	json_object_each(step_given(c->step, "data"), name, v)
 		if (table_column_find(t, str_from(name)) == NULL)
-			step_complain(c, "data", "the table has no column \"%.60s\"", name);
+			step_complain(
+			    c, "data", "has a column that is none of the table: \"%.60s\"", name);
 }
 
 static int table_check(struct step_check *c, struct err *err)
@@ -41,7 +42,7 @@ static int table_check(struct step_check *c, struct err *err)
 		return 0;
 	found = table_find(c->app->db, c->a, &c->account_id, str_from(slug), false, &t, err);
 	if (found == 0)
-		step_complain(c, "tableSlug", "there is no table \"%.60s\"", slug);
+		step_complain(c, "tableSlug", "does not exist: \"%.60s\"", slug);
 	if (found != 1)
 		return found;
 	check_column(c, &t);

@@ -225,21 +225,20 @@ static int url_check_characters(const char *url, struct err *err)
 	const size_t n = strlen(url);
 
 	if (n > LIMIT_URL_BYTES)
-		return err_set(
-		    err, ERR_REFUSED, "the URL is longer than %u bytes", LIMIT_URL_BYTES);
+		return err_set(err, ERR_REFUSED, "is longer than %u bytes", LIMIT_URL_BYTES);
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)url[i] <= ' ' || (unsigned char)url[i] >= 0x7f || url[i] == '\\')
-			return err_set(err, ERR_REFUSED,
-			    "the URL holds a blank or a character that no address has");
+			return err_set(
+			    err, ERR_REFUSED, "holds a blank or a character that no address has");
 	return 0;
 }
 
 static int host_check(struct str host, struct err *err)
 {
 	if (host.n == 0)
-		return err_set(err, ERR_REFUSED, "the URL names no host");
+		return err_set(err, ERR_REFUSED, "names no host");
 	if (host.n > 253)
-		return err_set(err, ERR_REFUSED, "the URL's host is longer than 253 bytes");
+		return err_set(err, ERR_REFUSED, "has a host that is longer than 253 bytes");
 	for (size_t i = 0; i < host.n; i++) {
 		const char c = host.p[i];
 		const bool is_literal = host.p[0] == '[';
@@ -248,7 +247,7 @@ static int host_check(struct str host, struct err *err)
 		    c == '.' || c == '-' || c == '_' || (is_literal && strchr("[]:", c) != NULL))
 			continue;
 		return err_set(
-		    err, ERR_REFUSED, "the URL's host holds a character that no host name has");
+		    err, ERR_REFUSED, "has a host with a character that no host name has");
 	}
 	return 0;
 }
@@ -312,7 +311,7 @@ int egress_check_url(const struct config *cfg, const char *url, struct err *err)
 	enum address_kind kind;
 
 	if (url == NULL || *url == '\0')
-		return err_set(err, ERR_REFUSED, "the URL is empty");
+		return err_set(err, ERR_REFUSED, "is empty");
 	if (url_check_characters(url, err) == -1)
 		return -1;
 	if (strncasecmp(url, "http://", 7) == 0) {
@@ -321,21 +320,21 @@ int egress_check_url(const struct config *cfg, const char *url, struct err *err)
 		rest = str_from(url + 8);
 		port = 443;
 	} else {
-		return err_set(err, ERR_REFUSED, "the URL must begin with http:// or https://");
+		return err_set(err, ERR_REFUSED, "must begin with http:// or https://");
 	}
 	authority = (struct str){rest.p, strcspn(rest.p, "/?#")};
 	if (memchr(authority.p, '@', authority.n) != NULL)
-		return err_set(err, ERR_REFUSED, "the URL must not hold a user name or password");
+		return err_set(err, ERR_REFUSED, "must not hold a user name or password");
 	if (!host_port_split(authority, &host, &digits))
 		return err_set(
-		    err, ERR_REFUSED, "the URL's host is not of the form host or host:port");
+		    err, ERR_REFUSED, "has a host that is not of the form host or host:port");
 	if (host_check(host, err) == -1)
 		return -1;
 	if (digits.p != NULL && !str_to_i64(digits, 1, 65535, &port))
-		return err_set(err, ERR_REFUSED, "the URL's port is not a number from 1 to 65535");
+		return err_set(err, ERR_REFUSED, "has a port that is not a number from 1 to 65535");
 	if (kind_of_host(host, &kind) == 1 && !kind_is_allowed(cfg, kind) &&
 	    !host_is_listed(cfg, host, (int)port))
-		return err_set(
-		    err, ERR_REFUSED, "%.*s is not a public address", (int)host.n, host.p);
+		return err_set(err, ERR_REFUSED, "leads to %.*s, which is not a public address",
+		    (int)host.n, host.p);
 	return 0;
 }

@@ -14,8 +14,8 @@
 bool egress_is_allowed(
     const struct config *cfg, const char *host, int port, const struct sockaddr *sa);
 /* Checks scheme, user info, host and port of a URL before any look-up; ERR_REFUSED with the
- * reason. A host that is an address in any notation inet_aton() takes, or a name below
- * localhost, is judged at once. */
+ * reason, as what is said of it: "must begin with …". A host that is an address in any notation
+ * inet_aton() takes, or a name below localhost, is judged at once. */
 int egress_check_url(const struct config *cfg, const char *url, struct err *err);
 /* May credentials be sent there? By https; by plain http only to hosts that the operator has listed
  * and, where that is allowed, to this host itself, since all others on the way can read them. */

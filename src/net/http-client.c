@@ -310,11 +310,12 @@ static int transfer_set_method(
 static int transfer_set_url(struct transfer *t, const char *url, struct err *err)
 {
 	char *host = NULL, *port = NULL;
+	struct err why = ERR_INIT;
 	int64_t number;
 	int rc = -1;
 
-	if (egress_check_url(t->client->cfg, url, err) == -1)
-		return -1;
+	if (egress_check_url(t->client->cfg, url, &why) == -1)
+		return err_set(err, why.code, "the URL %s", why.msg);
 	t->url = curl_url();
 	if (t->url == NULL)
 		abort();

@@ -471,6 +471,17 @@ def _():
     p.see("/admin/flows/new/big-orders-to-slack")
     p.send("/admin/flows/new", 422, a_amount="lots", a_channel="C1", a_amountField="total")
     has(html.unescape(p.last.text), "This must be a number")
+    flows = len(t.get("/flows?limit=100")["data"])
+    for typed, said in (("hooks.example.com/leads", "This address must begin with http:// or https://"),
+                        ("https://", "This address names no host"), ("ftp://x.example/", "must begin with"),
+                        ("https://hooks example.com", "This address holds a blank")):
+        p.see("/admin/flows/new/lead-to-system")
+        page = p.send("/admin/flows/new", 422, a_url=typed, name="My own name")
+        has(page.text.split('id="a_url-notes"')[1].split("</span>")[0], said)
+        equal([p.fields()[x] for x in ("a_url", "name")], [typed, "My own name"], "what was typed is kept")
+    equal(len(t.get("/flows?limit=100")["data"]), flows, "nothing was made")
+    p.see("/admin/flows/new/lead-to-system")
+    p.see(p.send("/admin/flows/new", a_url="https://hooks.example.com/{{trigger.providerType}}").header("Location"))
     equal(p.get("/admin/flows/new/nothing").status, 404)
     starting = p.see("/admin/flows/new/lead-to-slack")
     equal(re.findall(r'<option value="([^"]*)" selected>', re.search(r'name="start">(.*?)</select>', starting).group(1)), ["*"],
@@ -479,6 +490,25 @@ def _():
     starts = {x["resourceType"] for x in t.get("/triggers?limit=100")["data"]}
     equal(starts, {"order", "lead", "contact", "deal"}, "the ready-made ones begin with what is connected")
     equal({x["config"].get("on") for x in t.get("/triggers?limit=100")["data"] if x["resourceType"] == "order"}, {"created"})
+
+
+@test("what is wrong at a step names its field once")
+def _():
+    t = account()
+    p = Pages(t)
+    equal(t.api("POST", "/tables", {"name": "Desk", "slug": "desk", "columns": [{"name": "a", "type": "string"}]}).status, 201)
+    for step, said in (({"kind": "http", "config": {"url": "hooks.example.com"}}, "URL must begin with http:// or https://"),
+                       ({"kind": "http", "config": {"url": "https://x.example/", "headers": {"Bad Name": "x"}}},
+                        'Headers have "Bad Name", which is no name of a header'),
+                       ({"kind": "table.lookup", "config": {"tableSlug": "gone", "column": "a"}, "inputMapping": {"value": "x"}},
+                        'Table does not exist: "gone"'),
+                       ({"kind": "table.lookup", "config": {"tableSlug": "desk", "column": "b"}, "inputMapping": {"value": "x"}},
+                        'Column does not exist in the table: "b"'),
+                       ({"kind": "table.write", "config": {"tableSlug": "desk"}, "inputMapping": {"data": {"b": "x"}}},
+                        'Row has a column that is none of the table: "b"')):
+        p.see("/admin/flows/new")
+        made = p.post("/admin/flows/import", {"flow": json.dumps({"connectFlow": 1, "name": "Once", "steps": [step]})})
+        has(html.unescape(p.see(made.header("Location"))), said)
 
 
 @test("a field offers what its provider lists; what is not listed, a template and what nobody lists are written")

@@ -92,7 +92,7 @@ WRONG = [
     ([{"kind": "record.to_table", "config": {"tableSlug": "none", "keyField": "a..b"}}], "steps[0].config.keyField",
      "empty step"),
     ([{"kind": "crm.push", "config": {"connectionIds": ["01890000-0000-7000-8000-000000000000"]}}],
-     "steps[0].config.connectionIds", "no such destination"),
+     "steps[0].config.connectionIds", "have one that does not exist"),
     ([dict(format_step("trim", "x"), retry={"attempts": 99})], "steps[0].retry.attempts", ""),
     ([dict(format_step("trim", "x"), onError="explode")], "steps[0].onError", ""),
     ([dict(format_step("trim", "x"), onError="branch")], "steps[0].errorSteps", "needed"),

@@ -370,7 +370,7 @@ def _():
     flow.change(steps=[GREET])
     equal(made.api("DELETE", "/tables/t1").status, 204)
     b.get("/admin/flows/%s/versions" % flow.id)
-    has(flashed(b, b.post("/admin/flows/%s/versions/1/revert" % flow.id, {})), "there is no table")
+    has(flashed(b, b.post("/admin/flows/%s/versions/1/revert" % flow.id, {})), "does not exist")
     problem(flow.call("POST", "/revert/1", {}), 422)
     equal(b.post("/admin/flows/%s/versions/77/revert" % flow.id, {}).status, 404)
 
