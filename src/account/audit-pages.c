@@ -93,7 +93,10 @@ int audit_page_list(struct req *r)
 	chrome_days(r, f.from, f.to, data);
 	json_set_str(
 	    data, "object_id", uuid_is_nil(f.object_id) ? NULL : uuid_dup(r->a, f.object_id));
-	json_set_str(data, "all_href", chrome_link(r, "objectId", (struct str){NULL, 0}));
+	if (!uuid_is_nil(f.object_id))
+		chrome_chip(r, "objectId", "One thing alone", NULL, data);
+	chrome_chip_chosen(r, "action", "What", json_object_get(data, "actions"), data);
+	chrome_chip_chosen(r, "objectKind", "To what", json_object_get(data, "kinds"), data);
 	json_set_int(data, "filter_count",
 	    (f.action.n > 0) + (f.kind.n > 0) + f.from.is_given + f.to.is_given);
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_audit, &f).n > 0);

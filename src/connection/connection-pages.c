@@ -412,6 +412,11 @@ int connection_page_list(struct req *r)
 	s.rows = cards_in_trouble_first(r->a, s.rows);
 	data = json_object();
 	chrome_slice(r, &s, data);
+	if (f.provider_type.n > 0)
+		chrome_chip(r, "providerType", "Provider",
+		    provider_label(
+			r->app, arena_strndup(r->a, f.provider_type.p, f.provider_type.n)),
+		    data);
 	json_set_bool(data, "is_paged", s.total > (int64_t)n);
 	json_set_int(data, "total", s.total);
 	json_set(data, "catalogue", catalogue_json(r, connected));

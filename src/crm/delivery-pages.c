@@ -41,13 +41,17 @@ static void deliveries_show_filters(struct req *r, const struct delivery_filter 
 	json_set(data, "providers", provider_choices(r, "providerType", "lead_sync"));
 	json_set_strn(data, "status", f->status);
 	json_set_strn(data, "search", f->search);
+	chrome_chip_chosen(
+	    r, "providerType", "Leads from", json_object_get(data, "providers"), data);
+	if (!uuid_is_nil(f->lead_id))
+		chrome_chip(r, "leadId", "Of one lead", NULL, data);
 	chrome_days(r, f->from, f->to, data);
 	chrome_span(r, "Tried", "triedFrom", "triedTo", f->tried_from, f->tried_to, data);
 	if (f->route.n > 0)
-		chrome_pill(r, "route", delivery_route_words(r, f), data);
+		chrome_chip(r, "route", delivery_route_words(r, f), NULL, data);
 	json_set_strn(data, "route", f->route);
 	if (!uuid_is_nil(f->task_id)) {
-		chrome_pill(r, "taskId", "Not delivered by one sending", data);
+		chrome_chip(r, "taskId", "Not delivered by one sending", NULL, data);
 		json_set_str(data, "task_id", uuid_dup(r->a, f->task_id));
 	}
 	json_set_int(data, "filter_count", n);
@@ -92,6 +96,7 @@ int crm_page_deliveries(struct req *r)
 	chrome_slice_total(&s, BACKLOG_MOST, "delivery", "deliveries", data);
 	json_set(data, "connections", json_incref(connections));
 	deliveries_show_waiting(r, connections, data);
+	chrome_chip_chosen(r, "connectionId", "Destination", connections, data);
 	deliveries_show_filters(r, &f, data);
 	is_dead = str_is(f.status, DELIVERY_DEAD);
 	json_set_bool(data, "is_dead", is_dead);

@@ -131,6 +131,13 @@ static int list_show(struct req *r, const struct execution_filter *f, bool is_of
 	json_set(data, "repeats", chrome_choices(r, "repeated", execution_repeated));
 	json_set_strn(data, "status", f->status);
 	json_set_strn(data, "search", f->search);
+	if (!is_of_flow)
+		chrome_chip_chosen(r, "flowId", "Flow", flows, data);
+	chrome_chip_chosen(r, "trigger", "Started by", json_object_get(data, "triggers"), data);
+	chrome_chip_chosen(
+	    r, "repeated", "Run again since", json_object_get(data, "repeats"), data);
+	if (!uuid_is_nil(f->record_id))
+		chrome_chip(r, "recordId", "Of one record", NULL, data);
 	chrome_days(r, f->from, f->to, data);
 	json_set_int(data, "filter_count",
 	    (!is_of_flow && !uuid_is_nil(f->flow_id)) + (f->kind.n > 0) + (f->repeated.n > 0) +

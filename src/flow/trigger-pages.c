@@ -44,6 +44,9 @@ int trigger_page_list(struct req *r)
 	json_array_each(s.rows, i, row)
 		list_row(r, flows, row);
 	chrome_slice(r, &s, data);
+	if (!uuid_is_nil(f.flow_id))
+		chrome_chip(r, "flowId", "Flow",
+		    json_str(json_object_get(flows, uuid_dup(r->a, f.flow_id)), "name"), data);
 	json_set_bool(data, "can_write", page_may_write(r));
 	return chrome_page(r, 200, "flows", "Triggers", "flow/triggers", json_incref(data));
 }

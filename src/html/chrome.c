@@ -544,33 +544,63 @@ static const char *chrome_day_text(struct req *r, int64_t at_us)
 	return text;
 }
 
-void chrome_span(struct req *r, const char *what, const char *from_name, const char *to_name,
-    struct opt_time from, struct opt_time to, json_t *data)
+static json_t *chips_add(json_t *data, const char *label, const char *href)
 {
-	json_t *part;
+	json_t *chips = json_object_get(data, "chips"), *o = json_object();
 
-	if (!from.is_given && !to.is_given)
-		return;
-	part = json_object();
-	json_set_str(part, "what", what);
-	json_set_time(part, "from", from.us);
-	json_set_time(part, "to", to.us);
-	json_set_str(part, "href",
+	if (chips == NULL) {
+		chips = json_array();
+		json_set(data, "chips", chips);
+		json_set_bool(data, "has_chips", true);
+	}
+	json_set_str(o, "label", label);
+	json_set_str(o, "href", href);
+	json_array_append_new(chips, o);
+	return o;
+}
+
+static json_t *chips_add_span(
+    struct req *r, const char *what, const char *from_name, const char *to_name, json_t *data)
+{
+	return chips_add(data, what,
 	    chrome_link_without(r,
 		(const char *const[]){from_name, to_name, "cursor", "page", NULL}, "",
 		(struct str){NULL, 0}));
-	json_set(data, "part_of_day", part);
 }
 
-void chrome_pill(struct req *r, const char *name, const char *what, json_t *data)
+void chrome_span(struct req *r, const char *what, const char *from_name, const char *to_name,
+    struct opt_time from, struct opt_time to, json_t *data)
 {
-	json_t *part = json_object();
+	json_t *chip;
 
-	json_set_str(part, "what", what);
-	json_set_str(part, "href",
-	    chrome_link_without(
-		r, (const char *const[]){name, "cursor", "page", NULL}, "", (struct str){NULL, 0}));
-	json_set(data, "part_of_day", part);
+	if (!from.is_given && !to.is_given)
+		return;
+	chip = chips_add_span(r, what, from_name, to_name, data);
+	json_set_known_time(chip, "from", opt_time_or(from, TIME_NONE));
+	json_set_known_time(chip, "to", opt_time_or(to, TIME_NONE));
+}
+
+void chrome_chip(
+    struct req *r, const char *name, const char *label, const char *value, json_t *data)
+{
+	json_set_str(
+	    chips_add(data, label, chrome_link(r, name, (struct str){NULL, 0})), "value", value);
+}
+
+void chrome_chip_chosen(
+    struct req *r, const char *name, const char *label, const json_t *choices, json_t *data)
+{
+	struct str asked = req_query(r, name);
+	const char *value = arena_strndup(r->a, asked.p, asked.n); /* of what is gone */
+	const json_t *o;
+	size_t i;
+
+	if (asked.n == 0)
+		return;
+	json_array_each(choices, i, o)
+		if (json_is_true(json_object_get(o, "is_current")))
+			value = json_str(o, "label");
+	chrome_chip(r, name, label, value, data);
 }
 
 void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t *data)
@@ -578,12 +608,17 @@ void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t
 	const size_t day = sizeof("2026-03-07") - 1;
 	const bool is_part = (from.is_given && req_query(r, "from").n != day) ||
 			     (to.is_given && req_query(r, "to").n != day);
+	json_t *chip;
 
 	json_set_str(data, "from", from.is_given ? chrome_day_text(r, from.us) : NULL);
 	json_set_str(data, "to", to.is_given ? chrome_day_text(r, to.us - 1) : NULL);
-	json_set(data, "part_of_day", json_null());
-	if (is_part)
+	if (is_part) {
 		chrome_span(r, NULL, "from", "to", from, to, data);
+	} else if (from.is_given || to.is_given) {
+		chip = chips_add_span(r, NULL, "from", "to", data);
+		json_set_str(chip, "from", json_str(data, "from"));
+		json_set_str(chip, "to", json_str(data, "to"));
+	}
 }
 
 static void chrome_add_choice(

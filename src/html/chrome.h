@@ -50,15 +50,19 @@ struct chrome_badge {
  * value is {NULL,0}; cursor and page are always left out. Arena-owned. For filters and paging. */
 const char *chrome_link(struct req *r, const char *name, struct str value);
 /* Of a list that is filtered by days (FILTER_FROM, FILTER_UNTIL): adds "from" and "to" for its
- * fields, which know days alone, and "part_of_day" for parts/part-of-day.html where the filter is
- * of less than days, as links of charts are. */
+ * fields, which know days alone, and the chip of both, to the second where the filter is of less
+ * than days, as links of charts are. */
 void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t *data);
-/* The same pill of a list's other filter of times, "Tried" from then to then, where it is given:
- * instead of that of chrome_days. */
+/* The chip of a list's other filter of times, "Tried" from then to then, where it is given. */
 void chrome_span(struct req *r, const char *what, const char *from_name, const char *to_name,
     struct opt_time from, struct opt_time to, json_t *data);
-/* And that of a filter which has no field: what it leaves, in words. */
-void chrome_pill(struct req *r, const char *name, const char *what, json_t *data);
+/* Each filter that is set has a chip, which takes it away (parts/chips.html): adds one to "chips".
+ * Of the filter of that name; value NULL: the label says all. */
+void chrome_chip(
+    struct req *r, const char *name, const char *label, const char *value, json_t *data);
+/* The same of a filter that is chosen, where it is: choices as chrome_choices makes them. */
+void chrome_chip_chosen(
+    struct req *r, const char *name, const char *label, const json_t *choices, json_t *data);
 /* A filter as links or options: [{value,label,href,is_current}], "All" first. */
 json_t *chrome_choices(struct req *r, const char *name, const struct word *words);
 /* The head of a column that orders a list: where it leads, and the direction and arrow of the order

@@ -18,6 +18,7 @@ static const struct {
 } filters[] = {
     {"time", FILTER_TIME},
     {"seconds", FILTER_SECONDS},
+    {"exact", FILTER_EXACT},
     {"date", FILTER_DATE},
     {"ago", FILTER_AGO},
     {"moment", FILTER_MOMENT},
@@ -48,8 +49,9 @@ bool filter_parse(struct str name, enum template_filter *out)
 
 bool filter_is_markup(enum template_filter f)
 {
-	return f == FILTER_TIME || f == FILTER_SECONDS || f == FILTER_DATE || f == FILTER_AGO ||
-	       f == FILTER_MOMENT || f == FILTER_TREE || f == FILTER_DETAILS || f == FILTER_BREAKS;
+	return f == FILTER_TIME || f == FILTER_SECONDS || f == FILTER_EXACT || f == FILTER_DATE ||
+	       f == FILTER_AGO || f == FILTER_MOMENT || f == FILTER_TREE || f == FILTER_DETAILS ||
+	       f == FILTER_BREAKS;
 }
 
 static struct str value_string(const json_t *v)
@@ -189,18 +191,26 @@ static void filter_ago_text(const struct civil *c, bool is_day, bool with_second
 	}
 }
 
-static void filter_time_as(enum template_filter f, const struct civil *c, bool is_day,
-    const struct template_when *when, struct buf *out)
+/* What two times of one second differ by: "14:30:05.120". */
+static void filter_fraction_text(int64_t at_us, struct buf *out)
+{
+	const int us = (int)(((at_us % SECOND_US) + SECOND_US) % SECOND_US);
+
+	if (us % 1000 != 0)
+		buf_printf(out, ".%06d", us);
+	else if (us != 0)
+		buf_printf(out, ".%03d", us / 1000);
+}
+
+static void filter_time_as(enum template_filter f, int64_t at_us, const struct civil *c,
+    bool is_day, const struct template_when *when, struct buf *out)
 {
 	if (f == FILTER_AGO || f == FILTER_MOMENT)
 		filter_ago_text(c, is_day, f == FILTER_MOMENT, when, out);
 	else
-		filter_time_text(c,
-		    is_day                ? 0
-		    : f == FILTER_TIME    ? 5
-		    : f == FILTER_SECONDS ? 8
-					  : 0,
-		    out);
+		filter_time_text(c, is_day || f == FILTER_DATE ? 0 : f == FILTER_TIME ? 5 : 8, out);
+	if (f == FILTER_EXACT && !is_day)
+		filter_fraction_text(at_us, out);
 }
 
 static bool filter_as_time(
@@ -211,7 +221,7 @@ static bool filter_as_time(
 
 	if (!filter_take_time(v, when, &at_us, &c))
 		return number_plain(v, out);
-	filter_time_as(f, &c, filter_is_day(v), when, out);
+	filter_time_as(f, at_us, &c, filter_is_day(v), when, out);
 	return true;
 }
 
@@ -290,6 +300,7 @@ bool filter_text(
 	switch (f) {
 	case FILTER_TIME:
 	case FILTER_SECONDS:
+	case FILTER_EXACT:
 	case FILTER_DATE:
 	case FILTER_AGO:
 	case FILTER_MOMENT:
@@ -368,7 +379,7 @@ static bool filter_time_markup(
 		filter_time_title(at_us, &c, when->zone, out);
 		buf_str(out, "\">");
 	}
-	filter_time_as(f, &c, filter_is_day(v), when, out);
+	filter_time_as(f, at_us, &c, filter_is_day(v), when, out);
 	buf_str(out, "</time>");
 	return true;
 }

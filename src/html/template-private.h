@@ -26,6 +26,7 @@ enum template_filter {
 	FILTER_NONE,
 	FILTER_TIME,
 	FILTER_SECONDS,
+	FILTER_EXACT, /* and the fraction, where there is one */
 	FILTER_DATE,
 	FILTER_AGO,
 	FILTER_MOMENT,

@@ -69,11 +69,13 @@ static int event_list_show(
 	json_set(data, "connections", json_incref(connections));
 	json_set_strn(data, "status", f->status);
 	json_set_strn(data, "search", f->search);
-	chrome_days(r, f->from, f->to, data);
 	json_set_int(data, "filter_count",
 	    (f->provider_type.n > 0) + !uuid_is_nil(f->connection_id) + f->from.is_given +
 		f->to.is_given);
 	json_set(data, "providers", provider_choices(r, "providerType", "webhook_receive"));
+	chrome_chip_chosen(r, "connectionId", "Connection", connections, data);
+	chrome_chip_chosen(r, "providerType", "Provider", json_object_get(data, "providers"), data);
+	chrome_days(r, f->from, f->to, data);
 	json_set(data, "statuses", chrome_choices(r, "status", EVENT_STATUSES_SET));
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_events, f).n > 0);
 	json_set_str(data, "problem", req_invalid_text(r));

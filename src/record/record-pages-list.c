@@ -10,6 +10,7 @@
 #include "connection/connection-pages.h"
 #include "html/chrome.h"
 #include "http/form.h"
+#include "record/lead-status.h"
 #include "record/record-bulk.h"
 #include "record/record-pages.h"
 
@@ -17,6 +18,7 @@
 #define PAGE_CELLS 300
 #define ADDRESS_BYTES (8 * LIMIT_URL_BYTES)
 #define FORM_FILLED "filled" /* of the form alone */
+#define BEFORE "before"      /* of a cursor: how many rows were turned over */
 
 static const struct str nothing;
 
@@ -325,6 +327,10 @@ int record_browse_read(struct record_browse *b)
 	if (!browse_read_position(b))
 		return res_redirect(r, record_browse_link(b));
 	b->is_back = b->slice.s.has_cursor && str_is(req_query(r, "dir"), "back");
+	b->before = b->slice.s.offset;
+	if (b->slice.s.has_cursor &&
+	    !str_to_i64(req_query(r, BEFORE), 0, INT64_MAX / 2, &b->before))
+		b->before = -1;
 	return 1;
 }
 
@@ -397,6 +403,8 @@ static void row_cursor(const json_t *row, struct cursor *out)
  * page ended. */
 static const char *browse_turn_link(const struct record_browse *b, bool is_back)
 {
+	const int64_t before = is_back ? b->before - b->slice.s.limit
+				       : b->before + (int64_t)json_array_size(b->slice.s.rows);
 	const json_t *rows = b->slice.s.rows;
 	size_t n = json_array_size(rows);
 	struct cursor at = b->slice.s.after;
@@ -408,6 +416,8 @@ static const char *browse_turn_link(const struct record_browse *b, bool is_back)
 		row_cursor(json_array_get(rows, is_back ? 0 : n - 1), &at);
 	}
 	link = browse_link_at(b, "cursor", slice_cursor(b->r, &b->slice.s, &at));
+	if (b->before >= 0 && before >= 0)
+		link = arena_printf(b->r->a, "%s&" BEFORE "=%" PRId64, link, before);
 	return is_back ? arena_printf(b->r->a, "%s&dir=back", link) : link;
 }
 
@@ -436,18 +446,24 @@ static void list_show_paging(const struct record_browse *b, json_t *data)
 /* How many there are, as well as is known without counting. */
 static int list_show_count(const struct record_browse *b, json_t *data, struct err *err)
 {
-	int64_t rows = (int64_t)json_array_size(b->slice.s.rows), total = -1;
-	bool is_first = !b->slice.s.has_cursor;
+	const int64_t rows = (int64_t)json_array_size(b->slice.s.rows);
+	const bool is_end = !b->slice.s.has_more && !b->is_back;
+	int64_t total = -1;
 
 	if (!record_browse_has_span(b) && (b->extra_name.p == NULL || b->extra.n == 0) &&
 	    record_count(b->r->app, b->r->a, &b->f, &total, err) == -1)
 		return -1;
-	if (total < 0 && is_first && !b->slice.s.has_more)
-		total = b->slice.s.offset + rows;
+	if (total < 0 && is_end && b->before >= 0)
+		total = b->before + rows;
 	json_set_bool(data, "is_counted", total >= 0);
-	json_set_bool(data, "is_one", total == 1);
-	json_set_int(data, "total", total >= 0 ? total : b->slice.s.offset + rows);
-	json_set(data, "range", chrome_slice_range(&b->slice.s));
+	json_set_bool(data, "is_end", total < 0 && is_end);
+	json_set_int(
+	    data, "total", total >= 0 ? total : rows + (b->before > 0 && !is_end ? b->before : 0));
+	json_set_bool(data, "is_one", json_int(data, "total") == 1);
+	json_set(data, "range",
+	    b->slice.s.has_cursor && b->before >= 0 && rows > 0
+		? json_sprintf("%" PRId64 "–%" PRId64, b->before + 1, b->before + rows)
+		: chrome_slice_range(&b->slice.s));
 	return 0;
 }
 
@@ -525,7 +541,32 @@ const char *record_browse_connection_name(const struct record_browse *b, const s
 	return name != NULL ? name : "a connection that is gone";
 }
 
-/* Filters that have no control of their own: each with a link that takes it away. */
+/* As record_sources, whose leads came by hand as well. */
+static const struct word sources_of_leads[] = {{RECORD_SOURCE_WEBHOOK, "Webhook"},
+    {RECORD_SOURCE_POLL, "Poll"}, {RECORD_SOURCE_IMPORT, "By hand, file or API"},
+    {RECORD_SOURCE_FLOW_STEP, "Flow step"}, {NULL, NULL}};
+
+static const struct word *list_sources(const struct record_browse *b)
+{
+	return b->is_type_fixed ? sources_of_leads : record_sources;
+}
+
+static struct str word_text(const struct word *words, struct str s)
+{
+	const struct word *w = word_find(words, s);
+
+	return w != NULL ? str_from(w->label) : s;
+}
+
+static const char *list_provider_label(const struct record_browse *b)
+{
+	const char *type = arena_strndup(b->r->a, b->f.provider_type.p, b->f.provider_type.n);
+
+	return b->is_type_fixed ? lead_source_label(b->r->app, type)
+				: provider_label(b->r->app, type);
+}
+
+/* What is asked for, but by pills and the search beside: each with a link that takes it away. */
 static void list_show_chips(const struct record_browse *b, json_t *data)
 {
 	json_t *chips = json_array();
@@ -543,9 +584,20 @@ static void list_show_chips(const struct record_browse *b, json_t *data)
 		chips_add_where(chips, &without, &b->f.where[i]);
 	}
 	without = *b;
+	without.f.provider_type = nothing;
+	if (b->f.provider_type.n > 0)
+		(void)chips_add(chips, &without, b->is_type_fixed ? "Source" : "Provider",
+		    str_from(list_provider_label(b)));
+	without = *b;
+	without.f.source = nothing;
+	if (b->f.source.n > 0)
+		(void)chips_add(
+		    chips, &without, "How it came", word_text(list_sources(b), b->f.source));
+	without = *b;
 	without.f.lead_status = nothing;
 	if (b->f.lead_status.n > 0)
-		(void)chips_add(chips, &without, "Delivery", b->f.lead_status);
+		(void)chips_add(
+		    chips, &without, "Delivery", word_text(lead_sync_statuses, b->f.lead_status));
 	without = *b;
 	without.f.lead_connection = (struct uuid){{0}};
 	if (!uuid_is_nil(b->f.lead_connection))
@@ -639,11 +691,6 @@ static void list_show_clear(const struct record_browse *b, json_t *data)
 		(json_int_t)filter_pairs(b->r->a, &list_of_received, &b->received).n);
 }
 
-/* As record_sources, whose leads came by hand as well. */
-static const struct word sources_of_leads[] = {{RECORD_SOURCE_WEBHOOK, "Webhook"},
-    {RECORD_SOURCE_POLL, "Poll"}, {RECORD_SOURCE_IMPORT, "By hand, file or API"},
-    {RECORD_SOURCE_FLOW_STEP, "Flow step"}, {NULL, NULL}};
-
 int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
 {
 	struct record_browse saved = *b;
@@ -653,8 +700,7 @@ int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
 	json_set_strn(data, "search", b->f.search);
 	json_set_strn(data, "resource_type", b->f.resource_type);
 	json_set(data, "providers", provider_choices(b->r, "providerType", NULL));
-	json_set(data, "sources",
-	    chrome_choices(b->r, "source", b->is_type_fixed ? sources_of_leads : record_sources));
+	json_set(data, "sources", chrome_choices(b->r, "source", list_sources(b)));
 	json_set_bool(data, "can_write", (b->r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
 	saved.is_type_fixed = false;
 	browse_keep_extra(&saved);
@@ -774,7 +820,7 @@ static int list_show_pills(const struct record_browse *b, json_t *data, struct e
 	    json_object_get(types, browse_text(b, b->f.resource_type)) == NULL)
 		pills_add(pills, b, b->f.resource_type, 0);
 	list_show_providers(b, data, summary);
-	json_set_bool(data, "has_pills", json_array_size(pills) > 2);
+	json_set_bool(data, "has_pills", json_array_size(pills) > 2 || b->f.resource_type.n > 0);
 	json_set_bool(data, "has_any", json_int(summary, "total") > 0);
 	return list_show_tasks(b, data, err);
 }

@@ -31,6 +31,7 @@ struct record_browse {
 	struct str extra_name, extra; /* the page's own parameter: a lead's delivery status */
 	struct record_slice slice;    /* the position, and the rows there */
 	bool is_back;                 /* the slice before the cursor */
+	int64_t before; /* rows of the list before it, by those who turned to it, or -1 */
 	const char
 	    *wrong; /* a sentence without a full stop: the filter is none, nothing is listed */
 };

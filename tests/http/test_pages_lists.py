@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The lists of what came in and of what was delivered: what came of each row, how many there are, what finds them."""
 import html
+import os
 import re
 import time
 import urllib.parse
 
-from harness import Browser, equal, has, here, problem, run, test, true, wait_until
+from harness import SRC, Browser, equal, has, here, problem, run, test, true, wait_until
 from markup import check_page
 from tenant import CustomWebhook, HubSpot, Meta, Tenant, pages_of, unique
 
@@ -143,7 +144,98 @@ def _():
         part = re.search(r'aria-label="Filters that are set"><li><a href="([^"]*)".*?</ul>', page.text, re.S)
         equal((part.group(1), len(re.findall("<time ", part.group(0)))), ("/admin/events", 2), "what is filtered is said, and taken away")
         has(page.text, 'type="date" value="%s"' % re.search(r"from=(\d{4}-\d\d-\d\d)", path).group(1))
-    true("Filters that are set" not in b.get("/admin/events?from=" + time.strftime("%Y-%m-%d", time.gmtime())).text, "a day has its field")
+    today = time.gmtime()
+    page = b.get("/admin/events?from=" + time.strftime("%Y-%m-%d", today))
+    part = re.search(r'aria-label="Filters that are set">.*?</ul>', page.text, re.S).group(0)
+    equal(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", part)).strip(" >"), 'aria-label="Filters that are set"> From %d %s × , remove' % (
+        today.tm_mday, time.strftime("%b %Y", today)), "whole days are told as days")
+
+
+FILTER_TABLES = {"/admin/leads": ("src/record/record-filter.c", "record_filters"), "/admin/records": ("src/record/record-filter.c", "record_filters"),
+                 "/admin/events": ("src/intake/event-store.c", "event_filters"), "/admin/flows": ("src/flow/flow-store.c", "flow_filters"),
+                 "/admin/deliveries": ("src/crm/crm-list.c", "delivery_filters"), "/admin/triggers": ("src/flow/trigger-store.c", "trigger_filters"),
+                 "/admin/task-history": ("src/flow/execution-list.c", "execution_filters"),
+                 "/admin/settings/audit": ("src/account/audit-list.c", "audit_filters"), "/admin/imports": ("src/task/task-store.c", "task_filters"),
+                 "/admin/connections": ("src/connection/connection-store.c", "connection_filters")}
+
+
+def filters_of(page):
+    """Names of the filters that the list's table knows, with what is asked of the leads' page beside."""
+    path, table = FILTER_TABLES[page]
+    with open(os.path.join(SRC, path), encoding="utf-8") as f:
+        rows = re.search(r"struct filter_row %s\[\] = \{(.*?)\};" % table, f.read(), re.S).group(1)
+    names = re.findall(r'\{"(\w+)", FILTER_', rows)
+    return names + ["status", "receivedAfter", "receivedBefore"] if page == "/admin/leads" else names
+
+
+@test("whatever a list is filtered by is told above it, with a way to take it away")
+def _():
+    t = Tenant(name=unique("Chips "))
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    meta = Meta(t)
+    crm, _ = t.crm("Chips CRM")
+    wait_until(lambda: t.new_lead(email="chips@example.com")["id"] and t.records(), 20, "a record, so that there is a list")
+    flow = t.api("POST", "/flows", {"name": "Chips flow", "steps": []}).json()["id"]
+    values = {"providerType": "custom_webhook", "connectionId": crm, "leadConnectionId": meta.id, "flowId": flow, "source": "webhook",
+              "copies": "none", "leadStatus": "failed", "resourceType": "contact", "search": "some words", "trigger": "schedule",
+              "repeated": "no", "route": "skip", "action": "login", "objectKind": "flow", "who": "somebody", "filter": "5"}
+    statuses = {"/admin/events": "rejected", "/admin/flows": "draft", "/admin/imports": "completed"}
+    for page in FILTER_TABLES:
+        for name in filters_of(page):
+            if page == "/admin/leads" and name in ("resourceType", "copies"):
+                continue                # the page's own
+            value = values.get(name) or (statuses.get(page, "failed") if name == "status" else
+                                         "01890000-0000-7000-8000-000000000000" if name.endswith("Id") else "2026-03-01T10:00:00.250Z")
+            asked = urllib.parse.quote("filter[amount]" if name == "filter" else name) + "=" + urllib.parse.quote(value)
+            shown = b.get(page + "?" + asked)
+            check_page(shown)
+            away = [html.unescape(x) for x in re.findall(r'<a href="([^"]*)" title="Remove this filter"', shown.text)]
+            current = [html.unescape(x) for x in re.findall(r'<a href="([^"]*)" aria-current="', shown.text)]
+            typed = re.findall(r'name="(?:search|who)" value="([^"]*)"', shown.text)
+            told = any(asked not in x for x in away) or any(asked in x for x in current) or value in typed
+            true(told, (page, name, away, current, typed))
+            equal(len(away), 0 if name in ("status", "search", "who") or (page, name) == ("/admin/records", "resourceType") else 1,
+                  (page, name))
+            for path in away:
+                equal(b.get(path).text.count("Remove this filter"), 0, (page, name, "it is gone"))
+    for page, name in (("/admin/leads?receivedAfter=2026-03-01T10:00:00.250Z&receivedBefore=2026-03-01T10:00:00.750Z", "leads"),
+                       ("/admin/records?updatedAfter=2026-03-01T10:00:00.250Z&updatedBefore=2026-03-01T10:00:00.750Z", "records")):
+        has(re.sub(r"<[^>]+>", "", b.get(page).text), "10:00:00.250", name)
+        has(re.sub(r"<[^>]+>", "", b.get(page).text), "10:00:00.750", name)
+    has(re.sub(r"<[^>]+>", "", b.get("/admin/leads?source=webhook&providerType=manual").text), "How it came Webhook")
+
+
+@test("the last page of a list says how many there are, and the chart below says that it counts all")
+def _():
+    t = Tenant(name=unique("Counted "))
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    for i in range(60):
+        t.new_lead(email="counted%d@example.com" % i, company="Even" if i % 2 == 0 else "Odd")
+    for query, n in (("?search=counted", 60), ("?status=none", 60), ("?search=even", 30)):
+        words, ranges, path = "", [], "/admin/leads" + query
+        while path:
+            page = b.get(path)
+            check_page(page)
+            words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", re.search(r'aria-label="Pages">(.*?)</span>', page.text, re.S).group(1)))
+            ranges += [int(x) for x in re.findall(r"(\d+)–(\d+)", words)[0]]
+            following = re.search(r'rel="next" href="([^"]*)"', page.text)
+            path = html.unescape(following.group(1)) if following else None
+        equal((ranges[0], ranges[-1]), (1, n), query)
+        has(words, "of %d leads" % n, query)
+        has(page.text, "All leads, not only those listed: 60 leads")
+        back = html.unescape(re.search(r'rel="prev" href="([^"]*)"', page.text).group(1)) if 'rel="prev"' in page.text else None
+        if back:
+            has(b.get(back).text, "–")
+    page = b.get("/admin/leads")
+    true("not only those listed" not in page.text, "of all")
+    following = html.unescape(re.search(r'rel="next" href="([^"]*)"', b.get("/admin/leads?search=counted").text).group(1))
+    while following:
+        page = b.get(re.sub("&before=[0-9]+", "", following))
+        following = re.search(r'rel="next" href="([^"]*)"', page.text)
+        following = html.unescape(following.group(1)) if following else None
+    true(re.search(r"The last \d+ leads", page.text), "an address that does not say what came before")
 
 
 @test("the tabs of Incoming are what can be there")
