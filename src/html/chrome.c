@@ -576,8 +576,8 @@ void chrome_span(struct req *r, const char *what, const char *from_name, const c
 	if (!from.is_given && !to.is_given)
 		return;
 	chip = chips_add_span(r, what, from_name, to_name, data);
-	json_set_known_time(chip, "from", opt_time_or(from, TIME_NONE));
-	json_set_known_time(chip, "to", opt_time_or(to, TIME_NONE));
+	json_set_known_time(chip, "chip_from", opt_time_or(from, TIME_NONE));
+	json_set_known_time(chip, "chip_to", opt_time_or(to, TIME_NONE));
 }
 
 void chrome_chip(
@@ -591,12 +591,15 @@ void chrome_chip_chosen(
     struct req *r, const char *name, const char *label, const json_t *choices, json_t *data)
 {
 	struct str asked = req_query(r, name);
-	const char *value = arena_strndup(r->a, asked.p, asked.n); /* of what is gone */
+	const char *value = arena_strndup(r->a, asked.p, asked.n);
+	struct uuid id;
 	const json_t *o;
 	size_t i;
 
 	if (asked.n == 0)
 		return;
+	if (uuid_parse(asked, &id)) /* no choice has it */
+		value = "one that is gone";
 	json_array_each(choices, i, o)
 		if (json_is_true(json_object_get(o, "is_current")))
 			value = json_str(o, "label");
@@ -616,8 +619,8 @@ void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t
 		chrome_span(r, NULL, "from", "to", from, to, data);
 	} else if (from.is_given || to.is_given) {
 		chip = chips_add_span(r, NULL, "from", "to", data);
-		json_set_str(chip, "from", json_str(data, "from"));
-		json_set_str(chip, "to", json_str(data, "to"));
+		json_set_str(chip, "chip_from", json_str(data, "from"));
+		json_set_str(chip, "chip_to", json_str(data, "to"));
 	}
 }
 
