@@ -32,6 +32,9 @@ bool guide_reserved(struct req *r, const struct provider *p, struct uuid *id);
 /* The settings of the preset that the query asks for, or NULL. */
 const json_t *guide_preset_settings(struct req *r, const struct provider *p);
 bool guide_waits(const struct provider *p);
+/* Adds "steps" {title,text,link,link_label}, what its guide says of the sender, for who waits for
+ * that one's first call. */
+void guide_show_steps(const struct connection *c, json_t *data);
 /* Adds {title,text,is_done,at} of what is to come to list: how many are still open. told has the
  * "polls" and "subscriptions" of the connection, as its page shows them. */
 size_t guide_waits_json(

@@ -92,15 +92,22 @@ static void guide_generate(struct req *r, const struct provider *p, json_t *fiel
 	}
 }
 
-static json_t *guide_step_json(
-    struct req *r, const struct provider *p, const struct guide_step *s, json_t *data)
+static json_t *guide_step_words(const struct guide_step *s)
 {
-	json_t *o = json_object(), *fields = json_array();
+	json_t *o = json_object();
 
 	json_set_str(o, "title", s->title);
 	json_set_str(o, "text", s->text);
 	json_set_str(o, "link", s->link);
 	json_set_str(o, "link_label", s->link_label);
+	return o;
+}
+
+static json_t *guide_step_json(
+    struct req *r, const struct provider *p, const struct guide_step *s, json_t *data)
+{
+	json_t *o = guide_step_words(s), *fields = json_array();
+
 	json_set_bool(o, "shows_address", s->shows_address);
 	json_set(o, "fields", fields);
 	json_set(o, "sign_in", json_null());
@@ -197,6 +204,17 @@ void guide_form(struct req *r, const struct provider *p, json_t *data)
 }
 
 /* ---- what is waited for ---------------------------------------------------------------------- */
+
+void guide_show_steps(const struct connection *c, json_t *data)
+{
+	const struct guide *g = &c->provider->guide;
+	json_t *steps = json_array();
+
+	for (size_t i = 0; i < g->nsteps; i++)
+		json_array_append_new(steps, guide_step_words(&g->steps[i]));
+	json_set(data, "steps", steps);
+	json_set_bool(data, "has_steps", g->nsteps > 0);
+}
 
 bool guide_waits(const struct provider *p)
 {

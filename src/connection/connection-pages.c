@@ -801,6 +801,8 @@ int connection_page_detail(struct req *r)
 	json_set_bool(data, "is_app_shut", (c->shut & SHUT_APP) != 0);
 	json_set_str(data, "untestable", c->shut != 0 ? NULL : connection_untestable(r->a, c));
 	json_set_bool(data, "waits_open", guide_waits(c->provider) && c->received_us == 0);
+	if (guide_waits(c->provider) && c->received_us == 0 && c->provider->has_webhook)
+		guide_show_steps(c, data);
 	connection_show_leadless(r, c, data);
 	json_set(data, "former", former_list(c));
 	json_set_bool(data, "has_former", json_array_size(json_object_get(data, "former")) > 0);
@@ -834,6 +836,7 @@ int connection_page_waiting(struct req *r)
 	connection_show_links(r, c, data);
 	connection_show_leadless(r, c, data);
 	json_set_bool(data, "is_done", open == 0);
+	guide_show_steps(c, data);
 	chrome_refresh(r, open > 0, c->created_us, data);
 	return chrome_page(r, 200, "connections", arena_printf(r->a, "Connecting %s", c->name),
 	    "connection/waiting", data);

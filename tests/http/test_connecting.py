@@ -99,6 +99,24 @@ def _():
         has(text, word)
 
 
+@test("who waits for the first call is told how to sign it, as who connects is, until it came")
+def _():
+    t = Tenant(name=uuid.uuid4().hex)
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    secret = uuid.uuid4().hex
+    c = t.connect("custom_webhook", {"webhookSecret": secret})
+    said = "puts into the header X-Webhook-Signature the HMAC-SHA256 of the body, made with this secret, in hex"
+    for path in ("/admin/connect/custom_webhook", "/admin/connections/%s/waiting" % c["id"], "/admin/connections/" + c["id"]):
+        page = b.get(path)
+        check_page(page)
+        equal(page.text.count(said), 1, path)
+    equal(post(c["webhookUrl"], {"id": 1}, secret=secret).status, 200)
+    for path in ("/waiting", ""):
+        page = wait_until(lambda: (lambda p: p if said not in p.text else None)(b.get("/admin/connections/" + c["id"] + path)), 20, path)
+        check_page(page)
+
+
 @test("guided connecting: the address is there before saving, and the steps tick as handshake and event come")
 def _():
     b = signed_in()
