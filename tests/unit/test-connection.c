@@ -239,11 +239,14 @@ static void store_keeps_secrets_sealed(void)
 	CU_ASSERT_PTR_NULL(strstr(shown.p, "canary"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(shown.p, "https://connect.example/webhook/meta_lead_ads/"));
 
-	CU_ASSERT_EQUAL(connection_note_use(app, a, got, &refused, false, &err), 0);
+	CU_ASSERT_EQUAL(
+	    connection_note_use(app, a, got, &(struct connection_use){.result = &refused}, &err),
+	    0);
 	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 1);
 	CU_ASSERT_STRING_EQUAL(got->status, "error");
 	CU_ASSERT_STRING_EQUAL(got->last_error, "HTTP 401 from x");
-	CU_ASSERT_EQUAL(connection_note_use(app, a, got, &works, false, &err), 0);
+	CU_ASSERT_EQUAL(
+	    connection_note_use(app, a, got, &(struct connection_use){.result = &works}, &err), 0);
 	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 1);
 	CU_ASSERT_STRING_EQUAL(got->status, "active");
 	CU_ASSERT_PTR_NULL(got->last_error);
@@ -455,7 +458,9 @@ static void uses_are_noted_rarely(void)
 
 		CU_ASSERT_EQUAL(connection_recent(app, a, &account, &c->id, &got, &err), 1);
 		commits = db_commits(app->db);
-		CU_ASSERT_EQUAL(connection_note_use(app, a, got, &res, false, &err), 0);
+		CU_ASSERT_EQUAL(connection_note_use(
+				    app, a, got, &(struct connection_use){.result = &res}, &err),
+		    0);
 		check(
 		    (db_commits(app->db) > commits) == uses[i].is_written, uses[i].line, "written");
 		CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &row, &err), 1);
