@@ -55,6 +55,8 @@ struct waiter {
 TAILQ_HEAD(waiters, waiter);
 
 /* One exchange with one server; lives on its caller's stack until it is done. */
+#define REFUSAL_BYTES (64u * 1024u) /* of a refusal that is too large */
+
 struct transfer {
 	struct http_client *client;
 	const struct http_call *call;
@@ -163,13 +165,32 @@ static curl_socket_t curl_on_open_socket(
 	return socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
 }
 
+static bool is_success(long status)
+{
+	return status >= 200 && status < 300;
+}
+
+/* Of one that is announced as too large the beginning is taken where it is a refusal: that says
+ * why. */
+static bool body_is_announced_too_large(const struct transfer *t)
+{
+	curl_off_t announced = 0;
+	long status = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	return announced > (curl_off_t)t->body->max &&
+	       (!t->call->may_cut_refusal || is_success(status) || t->body->len >= REFUSAL_BYTES);
+}
+
 static size_t curl_on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 
 	n *= size;
-	buf_add(t->body, p, n);
-	if (!buf_ok(t->body)) {
+	if (!body_is_announced_too_large(t))
+		buf_add(t->body, p, n);
+	if (body_is_announced_too_large(t) || !buf_ok(t->body)) {
 		t->is_body_over = true;
 		return 0; /* curl takes a short count as a failed write */
 	}
@@ -336,7 +357,7 @@ out:
 	return rc;
 }
 
-static void transfer_set_limits(struct transfer *t, int64_t timeout_ms, size_t max_answer)
+static void transfer_set_limits(struct transfer *t, int64_t timeout_ms)
 {
 	const struct config *cfg = t->client->cfg;
 	const int64_t connect_ms =
@@ -345,8 +366,6 @@ static void transfer_set_limits(struct transfer *t, int64_t timeout_ms, size_t m
 
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-	if (!t->is_head)
-		curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)max_answer);
 #if LIBCURL_VERSION_NUM >= 0x075500
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -447,7 +466,7 @@ static int transfer_error(
 {
 	curl_off_t connect_us = 0;
 
-	if (t->is_body_over || t->result == CURLE_FILESIZE_EXCEEDED)
+	if (t->is_body_over)
 		return err_set(err, ERR_LIMIT, "%s sent more than %zu bytes", t->host, max_answer);
 	if (t->is_head_over)
 		return err_set(err, ERR_LIMIT, "%s sent too many or too large headers", t->host);
@@ -570,16 +589,17 @@ static int hop_run(struct http_client *c, struct arena *a, const struct http_cal
 		goto out;
 	if (hop->origin == NULL)
 		hop->origin = url_origin(a, t.url);
-	transfer_set_limits(&t, left_ms, hop->max_answer);
+	transfer_set_limits(&t, left_ms);
 	transfer_set_callbacks(&t);
 	transfer_run(&t);
 	curl_easy_getinfo(t.easy, CURLINFO_REQUEST_SIZE, &sent);
 	out->was_sent = out->was_sent || sent > 0;
-	if (t.result != CURLE_OK) {
+	curl_easy_getinfo(t.easy, CURLINFO_RESPONSE_CODE, &status);
+	out->is_cut = t.is_body_over && call->may_cut_refusal && !is_success(status);
+	if (t.result != CURLE_OK && !out->is_cut) {
 		transfer_error(&t, hop->timeout_ms, hop->max_answer, err);
 		goto out;
 	}
-	curl_easy_getinfo(t.easy, CURLINFO_RESPONSE_CODE, &status);
 	out->status = (int)status;
 	out->headers = (struct http_pairs){t.pairs, t.npairs};
 	out->body = (struct str){t.body->p, t.body->len};

@@ -21,6 +21,7 @@ struct http_call {
 	int64_t timeout_ms;        /* 0: the configured one */
 	size_t max_answer;         /* 0: LIMIT_HTTP_ANSWER */
 	bool follow_redirects;
+	bool may_cut_refusal; /* what is no 2xx and too large is taken as it begins */
 };
 
 struct http_answer {
@@ -28,6 +29,7 @@ struct http_answer {
 	struct http_pairs headers; /* names lower-case */
 	struct str body;
 	int64_t duration_us;
+	bool is_cut;   /* of a refusal that was too large the body is the beginning */
 	bool was_sent; /* also of a call that failed: the other side may have had it */
 };
 

@@ -92,6 +92,7 @@ int action_run(struct app *app, const struct action_call *k, struct http_answer 
 	out->class = call_obstacle(app, k, &req, wire.url, out);
 	if (out->class != CALL_OK)
 		return 0;
+	wire.may_cut_refusal = !k->is_handed_on;
 	wire.timeout_ms = call_timeout_ms(app->config, k, wire.timeout_ms);
 	if (http_client_call(app->http, k->a, &wire, ans, &why) == -1)
 		action_read_failure(k, req.http.url, &why, out);

@@ -149,6 +149,7 @@ struct action_call {
 	const struct action *act;
 	const json_t *inputs; /* or NULL */
 	int64_t now_us;
+	bool is_handed_on; /* the answer as it is, to somebody else: whole, or not at all */
 };
 /* What goes over the wire. */
 struct action_request {

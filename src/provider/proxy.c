@@ -230,7 +230,7 @@ int provider_proxy(struct app *app, struct arena *a, const struct provider *p,
 	struct http_answer ans;
 	struct action act;
 	const struct action_call k = {
-	    .a = a, .p = p, .c = c, .act = &act, .now_us = clock_now_us()};
+	    .a = a, .p = p, .c = c, .act = &act, .now_us = clock_now_us(), .is_handed_on = true};
 
 	*out = (struct proxy_answer){.result = {.class = CALL_FATAL, .retry_after_ms = -1}};
 	if (proxy_action(a, p, in, &act, err) == -1 ||

@@ -6,6 +6,7 @@ import json
 import threading
 import uuid
 
+from crm import Crm
 from harness import Instance, equal, has, problem, run, test, true, wait_until
 from tenant import Faults, Meta, Tenant, pages_of, row_id, unique
 
@@ -210,6 +211,36 @@ def _():
         true(d["attempts"] <= 3, d)
         equal(d["status"], "failed")
         true(d["lastError"], d)
+
+
+@test("a refusal of 20 MB, announced or not, is a refusal: its beginning is kept, and read")
+def _():
+    t = new_tenant()
+    text = b"The field mail is wrong. " * (20 * (1 << 20) // 25)
+
+    def unannounced(handler):
+        handler.send_response(400)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for _ in range(320):
+            handler.wfile.write(b"10000\r\n" + text[:65536] + b"\r\n")
+        return 400, b""
+    for answer in ((400, text), unannounced):
+        with Crm() as destination_, Crm() as healthy:
+            destination_.default = answer
+            there = t.connect("custom_crm", {}, {"url": destination_.url})["id"]
+            beside = t.connect("custom_crm", {}, {"url": healthy.url})["id"]
+            lead = settled(t, t.new_lead()["id"])
+            d = destination(lead, there)
+            equal((d["status"], d["attempts"], d["lastStatus"]), ("failed", 1, 400), d)
+            has(d["lastError"], "HTTP 400 from 127.0.0.1")
+            has(d["lastError"], "The field mail is wrong.")
+            [kept] = [x for x in t.get("/crm/deliveries?connectionId=" + there)["data"]]
+            one = t.get("/crm/deliveries/" + kept["id"])
+            true(one["answer"].startswith("The field mail is wrong. The") and len(one["answer"]) <= 2048, one["answer"][:80])
+            equal(destination(lead, beside)["status"], "success")
+            for id_ in (there, beside):
+                equal(t.api("DELETE", "/connections/" + id_).status, 204)
 
 
 @test("what a destination says of an error is kept as text, bounded, without credentials")
