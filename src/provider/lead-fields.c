@@ -43,7 +43,7 @@ static void field_add(json_t *object, const char *name, json_t *value)
 {
 	json_t *there = json_object_get(object, name), *list;
 
-	if (there == NULL) {
+	if (there == NULL || json_is_null(there)) {
 		json_set(object, name, json_incref(value));
 		return;
 	}
@@ -100,12 +100,15 @@ static void lead_put_value(struct lead_filling *f, struct arena *a, const char *
 	json_set_strn(f->lead, known->to, text.n > 0 ? text : (struct str){NULL, 0});
 }
 
-/* A known question that was left open: its member is told to be nothing. */
+/* A question that was left open, or whose answer was taken back: it is told to be nothing, so that
+ * no older answer stays. */
 static void lead_put_nothing(struct lead_filling *f, const char *name)
 {
 	const struct lead_name *known = lead_name_find(f->rules, name);
 
-	if (known != NULL && known->to != NULL && !is_given(f->lead, known->to))
+	if (known == NULL && json_object_get(f->custom, name) == NULL)
+		json_set(f->custom, name, json_null());
+	else if (known != NULL && known->to != NULL && !is_given(f->lead, known->to))
 		json_set(f->lead, known->to, json_null());
 }
 
@@ -117,7 +120,8 @@ static void lead_put_field(
 	if (f->bytes > LIMIT_RECORD_BYTES)
 		return;
 	if ((kept = field_value(a, value)) == NULL) {
-		lead_put_nothing(f, name);
+		if (name[0] != '\0')
+			lead_put_nothing(f, name);
 		return;
 	}
 	json_own(a, kept);

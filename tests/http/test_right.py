@@ -309,6 +309,22 @@ def _():
         equal([b["mail"] for b in sent.bodies()], ["first@example.com", "second@example.com"])
 
 
+@test("an answer that is taken back is empty in lead and record: null as an empty list or text, a member as a question of one's own")
+def _():
+    t = Tenant()
+    hook = CustomWebhook(t, leadFields={"email": "mail", "size": "size", "colours": "colours"})
+    for i, nothing in enumerate((None, [], "")):
+        id_ = "L%d" % i
+        hook({"id": id_, "mail": "mia@example.com", "size": "10", "colours": ["red", "blue"]})
+        hook({"id": id_, "size": nothing, "colours": nothing})
+        t.wait_idle()
+        lead = t.lead_of(id_)
+        equal((lead["email"], lead["customFields"]["size"] or None, lead["customFields"]["colours"] or None), ("mia@example.com", None, None))
+        equal(t.get("/records/" + lead["recordId"])["data"]["customFields"], lead["customFields"])
+        hook({"id": id_, "size": "11"})
+        equal(t.lead_of(id_)["customFields"]["size"], "11")
+
+
 @test("told twice in one webhook: both are of the newest, in any order")
 def _():
     for order in ((T10, T11), (T11, T10)):
