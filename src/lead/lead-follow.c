@@ -98,8 +98,8 @@ static void lead_leave_alone(json_t *lead, const json_t *data, const json_t *giv
 }
 
 /* The item as a lead's own door would bring it. */
-static int item_normalize(struct arena *a, const struct db_rows *known, size_t i,
-    struct record_item *it, struct err *err)
+static int item_normalize(
+    struct arena *a, const struct db_rows *known, size_t i, struct record_item *it, struct err *err)
 {
 	struct err unread = ERR_INIT; /* the store says so */
 	const json_t *data = json_parse(a, it->data, &unread);
@@ -139,8 +139,8 @@ static size_t known_find(const struct db_rows *known, struct str id)
 	return i;
 }
 
-static int followers_add(struct arena *a, const struct db_rows *known,
-    struct record_item *it, struct lead_followers *out, struct err *err)
+static int followers_add(struct arena *a, const struct db_rows *known, struct record_item *it,
+    struct lead_followers *out, struct err *err)
 {
 	size_t i = known_find(known, it->external_id);
 
@@ -152,8 +152,8 @@ static int followers_add(struct arena *a, const struct db_rows *known,
 }
 
 /* Those of the account and provider of of[0], at most LIMIT_DB_BATCH. */
-static int followers_find_some(struct db *db, struct arena *a,
-    struct record_item *const *of, size_t n, struct lead_followers *out, struct err *err)
+static int followers_find_some(struct db *db, struct arena *a, struct record_item *const *of,
+    size_t n, struct lead_followers *out, struct err *err)
 {
 	struct db_val ids[LIMIT_DB_BATCH];
 	struct db_rows known;
@@ -170,8 +170,8 @@ static int followers_find_some(struct db *db, struct arena *a,
 	return 0;
 }
 
-int lead_followers_find(struct db *db, struct arena *a,
-    struct record_item *const *items, size_t n, struct lead_followers *out, struct err *err)
+int lead_followers_find(struct db *db, struct arena *a, struct record_item *const *items, size_t n,
+    struct lead_followers *out, struct err *err)
 {
 	struct record_item *some[LIMIT_DB_BATCH];
 	size_t nsome = 0;
@@ -230,9 +230,8 @@ static void items_tell(struct record_item *items, const struct record_item *mine
 	}
 }
 
-static int records_upsert(struct db *db, struct arena *a,
-    struct record_item *items, size_t n, struct lead_capture *captures, size_t *ncaptures,
-    struct err *err)
+static int records_upsert(struct db *db, struct arena *a, struct record_item *items, size_t n,
+    struct lead_capture *captures, size_t *ncaptures, struct err *err)
 {
 	struct record_item *mine = arena_alloc(a, n * sizeof(*mine));
 	struct record_item **of = arena_array(a, n + 1, sizeof(*of));
@@ -264,8 +263,8 @@ int lead_records_upsert(struct app *app, struct db *db, struct arena *a, struct 
 	return lead_capture(db, a, captures, ncaptures, err);
 }
 
-int lead_record_upsert_told(struct db *db, struct arena *a,
-    struct record_item *item, struct lead_capture *lead, struct err *err)
+int lead_record_upsert_told(struct db *db, struct arena *a, struct record_item *item,
+    struct lead_capture *lead, struct err *err)
 {
 	size_t n;
 

@@ -81,7 +81,8 @@ static bool details_are_out_of_reach(enum call_class class)
 }
 
 /* 1 it goes on without them; 0 when the job has ended or waits; -1 to be tried again by the job's
- * back-off. What is not permitted may be once somebody has changed that, as what is not shown yet. */
+ * back-off. What is not permitted may be once somebody has changed that, as what is not shown
+ * yet. */
 static int details_note_problem(
     struct lead_processing *p, const struct connection_call *call, struct err *err)
 {
@@ -110,7 +111,8 @@ static int details_note_problem(
 	return p->job->is_ended ? 0 : err_set(err, ERR_UNAVAILABLE, "%s", w.error);
 }
 
-/* 1 with the details in row.lead, or without what is not to be had; else as details_note_problem. */
+/* 1 with the details in row.lead, or without what is not to be had; else as
+ * details_note_problem. */
 static int details_fetch(struct lead_processing *p, struct err *err)
 {
 	struct arena *a = p->job->a;

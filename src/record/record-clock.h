@@ -30,9 +30,9 @@ struct clock_node;
 /* Of a record's data; text may be {NULL,0}: all at newest_us, as where it cannot be read any more.
  * Arena-owned. */
 struct clock_node *clock_read(struct arena *a, struct str text, int64_t newest_us);
-/* A time to come that a payload told counts as its receipt, and does so again when it comes again: a
- * poll that reads the same each round, or a sender that repeats itself, takes back nothing of what
- * was said since. The record remembers the last such time. */
+/* A time to come that a payload told counts as its receipt, and does so again when it comes again:
+ * a poll that reads the same each round, or a sender that repeats itself, takes back nothing of
+ * what was said since. The record remembers the last such time. */
 struct clock_ahead {
 	int64_t told_us, counted_us;
 };

@@ -365,7 +365,8 @@ static bool item_is_ahead(const struct record_item *it)
 }
 
 /* By the provider's clock; a time yet to come counts as the time of receipt, or it would keep the
- * record as it is until then. TIME_NONE where none is told. Where it is ahead the record is open. */
+ * record as it is until then. TIME_NONE where none is told. Where it is ahead the record is open.
+ */
 static int64_t item_time(
     struct upsert_batch *b, const struct working_record *w, struct record_item *it)
 {

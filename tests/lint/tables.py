@@ -34,6 +34,7 @@ VISITORS = {
     ("record", "lead_copies"): "a record that is a lead which was pushed there is no second lead",
     ("record", "lead_deliveries"): "a lead and its record are partly delivered by one rule, which asks who misses it",
     ("lead", "records"): "a lead is searched by its record",
+    ("lead", "connections"): "a phone number is at home where its lead's connection is",
     ("crm", "leads"): "a delivery is shown with the lead that it delivers",
     ("crm", "accounts"): "a destination's leads of the day are counted by the days of the account's zone",
     ("crm", "connections"): "a delivery is shown with the name of its destination",
