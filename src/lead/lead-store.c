@@ -278,6 +278,18 @@ static int capture_lock_kind(
 	return 0;
 }
 
+/* Those that others hold; their neighbours are in nobody's way. */
+static void captures_mark_held(struct db *db, struct arena *a, struct lead_capture *leads, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct err e = ERR_INIT;
+
+		leads[i].is_in_the_way =
+		    leads[i].may_be_there && capture_is_same_kind(&leads[0], &leads[i]) &&
+		    capture_lock_kind(db, a, &leads[i], 1, &e) == -1 && e.code == ERR_LOCKED;
+	}
+}
+
 int lead_capture_shared(
     struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err)
 {
@@ -291,8 +303,8 @@ int lead_capture_shared(
 			    leads[k].may_be_there && capture_is_same_kind(&leads[k], &leads[i]);
 		if (is_done || capture_lock_kind(db, a, leads + i, n - i, err) == 0)
 			continue;
-		for (size_t k = i; k < n; k++)
-			leads[k].is_in_the_way = capture_is_same_kind(&leads[i], &leads[k]);
+		if (err->code == ERR_LOCKED)
+			captures_mark_held(db, a, leads + i, n - i);
 		return -1;
 	}
 	return lead_capture(db, a, leads, n, err);

@@ -166,6 +166,11 @@ static bool item_is_same_kind(const struct record_item *x, const struct record_i
 	       str_eq(x->resource_type, y->resource_type);
 }
 
+static struct working_record *working_of(struct upsert_batch *b, const struct record_item *it)
+{
+	return map_get(b->records, item_key(b->a, it));
+}
+
 static void batch_take_stored(struct upsert_batch *b, const struct db_rows *rows, size_t i)
 {
 	const struct record_item stored = {.account_id = db_get_uuid(rows, i, STORED_ACCOUNT),
@@ -257,6 +262,21 @@ static void items_mark_in_the_way(
 		items[i].is_in_the_way = item_is_same_kind(&items[i], kind);
 }
 
+/* Which records of a kind it is that others hold: their neighbours are in nobody's way. None where
+ * they have been let go meanwhile. */
+static void items_mark_held(struct upsert_batch *b, struct working_record **ws, size_t nws,
+    struct record_item *items, size_t n)
+{
+	for (size_t i = 0; i < nws; i++) {
+		struct err e = ERR_INIT;
+
+		if (batch_lock_kind(b, &ws[i], 1, &e) == 0 || e.code != ERR_LOCKED)
+			continue;
+		for (size_t k = 0; k < n; k++)
+			items[k].is_in_the_way |= working_of(b, &items[k]) == ws[i];
+	}
+}
+
 /* Kind by kind. */
 static int batch_lock_apart(
     struct upsert_batch *b, struct record_item *items, size_t n, struct err *err)
@@ -279,8 +299,12 @@ static int batch_lock_apart(
 			is_done[k] = true;
 			ws[taken++] = w;
 		}
-		if (batch_lock_kind(b, ws, taken, err) == -1 ||
-		    batch_check_share(b, lead->first, err) == -1) {
+		if (batch_lock_kind(b, ws, taken, err) == -1) {
+			if (err->code == ERR_LOCKED)
+				items_mark_held(b, ws, taken, items, n);
+			return -1;
+		}
+		if (batch_check_share(b, lead->first, err) == -1) {
 			items_mark_in_the_way(items, n, lead->first);
 			return -1;
 		}
@@ -572,11 +596,6 @@ static int batch_write_texts(struct upsert_batch *b, struct err *err)
 		    err, ERR_LIMIT, "a record may have at most %u bytes", LIMIT_RECORD_BYTES);
 	}
 	return rc;
-}
-
-static struct working_record *working_of(struct upsert_batch *b, const struct record_item *it)
-{
-	return map_get(b->records, item_key(b->a, it));
 }
 
 static int batch_apply_item(struct upsert_batch *b, struct record_item *it, struct err *err)

@@ -1080,6 +1080,64 @@ static void a_kind_in_the_way(void)
 	arena_free(h.a);
 }
 
+#define OF_A_KIND 5
+#define THE_HELD_ONE 3
+
+static void one_kind_make(
+    struct record_item *items, struct uuid account, char (*ids)[8], const char *data)
+{
+	for (size_t i = 0; i < OF_A_KIND; i++) {
+		snprintf(ids[i], sizeof(ids[i]), "n%zu", i);
+		items[i] = item(account, ids[i], data, 1);
+	}
+}
+
+/* Another holds one record: those of its kind that come with it are not in the way, nor is one that
+ * is new. */
+static int holding_one_body(struct db *db, void *arg, struct err *err)
+{
+	const struct a_holder *h = arg;
+	struct record_item items[OF_A_KIND];
+	struct storing s = {h->a, items, OF_A_KIND, 0};
+	char ids[OF_A_KIND][8];
+	struct err e = ERR_INIT;
+	struct db_rows rows;
+
+	if (db_query(db, h->a,
+		&(const struct db_stmt){"hold_one",
+		    "SELECT id FROM records WHERE account_id = ? AND provider_type = 'test'"
+		    " AND resource_type = 'contact' AND external_id = 'n3' FOR UPDATE",
+		    NULL, NULL},
+		DB_VALS(db_uuid(&h->account)), &rows, err) == -1)
+		return -1;
+	one_kind_make(items, h->account, ids, "{\"n\":2}");
+	items[0].external_id = STR("new");
+	CHECK(rows.count == 1);
+	CHECK(db_transaction(h->db, shared_body, &s, &e) == -1 && e.code == ERR_LOCKED);
+	for (size_t i = 0; i < OF_A_KIND; i++)
+		CHECK_AT(i, items[i].is_in_the_way == (i == THE_HELD_ONE));
+	return 0;
+}
+
+static void one_of_a_kind_in_the_way(void)
+{
+	struct db *db = test_db();
+	struct a_holder h = {.a = arena_new(), .account = uuid_new()};
+	struct record_item items[OF_A_KIND];
+	char ids[OF_A_KIND][8];
+	struct err err = ERR_INIT;
+
+	if (db == NULL)
+		return;
+	h.db = db_new(test_db_config());
+	db_set_patience(h.db, true, 1);
+	one_kind_make(items, h.account, ids, "{\"n\":1}");
+	OK(store(db, h.a, items, OF_A_KIND, &err), &err);
+	OK(db_transaction(db, holding_one_body, &h, &err), &err);
+	db_free(h.db);
+	arena_free(h.a);
+}
+
 void suite_record_upsert(void)
 {
 	ADD_TESTS("record_upsert", {"outcomes", outcomes}, {"rows of history", history_rows},
@@ -1095,5 +1153,6 @@ void suite_record_upsert(void)
 	    {"random histories agree with the model", random_histories},
 	    {"two insert at once", two_insert_at_once}, {"sixteen writers", many_writers},
 	    {"several kinds in a call, read at once", several_kinds},
-	    {"of several kinds one is in the way", a_kind_in_the_way});
+	    {"of several kinds one is in the way", a_kind_in_the_way},
+	    {"of one kind one record is in the way", one_of_a_kind_in_the_way});
 }
