@@ -35,24 +35,23 @@ int crm_api_lead_get(struct req *r)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
-	json_t *lead, *destinations;
+	struct crm_lead of;
 	int found;
 
 	if (!req_param_uuid(r, "leadId", &id))
 		return 0;
-	found = lead_get_json(r->app, r->a, &r->actor.account_id, &id, &lead, &err);
+	found = crm_lead_get(r->app, r->a, &r->actor.account_id, &id, &of, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such lead");
-	if (found == -1 || crm_lead_destinations(
-			       r->app, r->a, &r->actor.account_id, &id, &destinations, &err) == -1)
+	if (found == -1)
 		return res_error(r, &err);
-	lead_hide_answers(r, destinations);
-	json_set(lead, "destinations", json_incref(destinations));
-	timeline_add_pushes(r->a, lead, destinations);
+	lead_hide_answers(r, of.destinations);
+	json_set(of.lead, "destinations", json_incref(of.destinations));
+	timeline_add_pushes(r->a, of.lead, of.destinations);
 	if (lead_complete_timeline(
-		r->app, r->a, &r->actor.account_id, r->actor.permissions, lead, &err) == -1)
+		r->app, r->a, &r->actor.account_id, r->actor.permissions, of.lead, &err) == -1)
 		return res_error(r, &err);
-	return res_json(r, 200, json_incref(lead));
+	return res_json(r, 200, json_incref(of.lead));
 }
 
 /* ---- push one ---------------------------------------------------------------------------- */

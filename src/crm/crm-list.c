@@ -246,6 +246,37 @@ int crm_lead_attempts(struct app *app, struct arena *a, const struct uuid *accou
 	return 0;
 }
 
+struct lead_getting {
+	struct app *app;
+	struct arena *a;
+	const struct uuid *account_id, *lead_id;
+	struct crm_lead *out;
+	int found;
+};
+
+static int lead_get_body(struct db *db, void *arg, struct err *err)
+{
+	struct lead_getting *g = arg;
+
+	(void)db;
+	g->found = lead_get_json(g->app, g->a, g->account_id, g->lead_id, &g->out->lead, err);
+	if (g->found != 1)
+		return g->found;
+	return crm_lead_destinations(
+		   g->app, g->a, g->account_id, g->lead_id, &g->out->destinations, err) == -1
+		   ? -1
+		   : crm_lead_attempts(
+			 g->app, g->a, g->account_id, g->lead_id, &g->out->attempts, err);
+}
+
+int crm_lead_get(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, struct crm_lead *out, struct err *err)
+{
+	struct lead_getting g = {app, a, account_id, lead_id, out, 0};
+
+	return db_snapshot(app->db, lead_get_body, &g, err) == -1 ? -1 : g.found;
+}
+
 int delivery_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, json_t **attempts, struct err *err)
 {

@@ -172,20 +172,21 @@ int crm_page_lead_detail(struct req *r)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
+	struct crm_lead of;
 	json_t *lead, *destinations, *attempts, *data;
 	const char *stage;
 	int found;
 
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	found = lead_get_json(r->app, r->a, &r->actor.account_id, &id, &lead, &err);
+	found = crm_lead_get(r->app, r->a, &r->actor.account_id, &id, &of, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such lead");
-	if (found == -1 ||
-	    crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id, &destinations, &err) ==
-		-1 ||
-	    crm_lead_attempts(r->app, r->a, &r->actor.account_id, &id, &attempts, &err) == -1)
+	if (found == -1)
 		return res_error(r, &err);
+	lead = of.lead;
+	destinations = of.destinations;
+	attempts = of.attempts;
 	lead_hide_answers(r, destinations);
 	if ((r->actor.permissions & PERMIT(CRM_VIEW)) == 0)
 		attempts = NULL;

@@ -48,6 +48,12 @@ int crm_lead_destinations(struct app *app, struct arena *a, const struct uuid *a
 /* Attempts of a lead over all destinations, oldest first, for the timeline. */
 int crm_lead_attempts(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, json_t **out, struct err *err);
+/* All three, of one moment: its status never says what its deliveries do not. 1, 0, -1. */
+struct crm_lead {
+	json_t *lead, *destinations, *attempts;
+};
+int crm_lead_get(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, struct crm_lead *out, struct err *err);
 /* Destinations for a page of leads in one query: adds "destinations" to each object of rows (by
  * "id"). */
 int crm_add_destinations(struct app *app, struct arena *a, const struct uuid *account_id,

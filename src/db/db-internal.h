@@ -39,8 +39,9 @@ struct db {
 	const struct config *cfg;
 	MYSQL *conn; /* NULL: none is open */
 	bool in_transaction, is_lost, is_impatient;
-	bool was_victim; /* of a deadlock, by the last failure */
-	bool is_manual;  /* the server commits when it is told to (autocommit = 0) */
+	bool was_victim;  /* of a deadlock, by the last failure */
+	bool is_snapshot; /* of the next transaction */
+	bool is_manual;   /* the server commits when it is told to (autocommit = 0) */
 	struct db_sent sent[DB_SENT_MOST]; /* in their order */
 	size_t nsent;
 	bool takes_bulk;      /* the parameters of many rows for one prepared row */

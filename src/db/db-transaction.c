@@ -24,9 +24,11 @@ static int transaction_begin(struct db *db, struct err *err)
 	db->nhooks = 0;
 	arena_free(db->notes);
 	db->notes = NULL;
-	return db_connection_set_commits(db, err) == -1
-		   ? -1
-		   : db_send_text(db, "START TRANSACTION", "begin", err);
+	if (db_connection_set_commits(db, err) == -1 ||
+	    (db->is_snapshot && db_send_text(db, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+				    "snapshot", err) == -1))
+		return -1;
+	return db_send_text(db, "START TRANSACTION", "begin", err);
 }
 
 static void transaction_rollback(struct db *db)
@@ -124,6 +126,17 @@ int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct e
 		}
 		db_connection_pause(tries, &e);
 	}
+}
+
+int db_snapshot(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
+    struct err *err)
+{
+	int rc;
+
+	db->is_snapshot = true;
+	rc = db_transaction(db, body, arg, err);
+	db->is_snapshot = false;
+	return rc;
 }
 
 /* By depth: a savepoint takes the place of another of the same name. */

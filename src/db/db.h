@@ -156,6 +156,10 @@ int db_ddl(struct db *db, const char *sql, struct err *err);
  * unknown: ERR_UNAVAILABLE, and the caller must be safe to repeat. */
 int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
     struct err *err);
+/* The same for a body that only reads: all of its statements see the database as it is at the first
+ * of them, so that what they say goes together. */
+int db_snapshot(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
+    struct err *err);
 /* Within a transaction, or once within itself: runs body under a savepoint. When it fails only what
  * it did is undone and its db_on_commit calls are forgotten; with ERR_RETRY or ERR_UNAVAILABLE the
  * whole transaction is lost, and its body must fail with the same. */

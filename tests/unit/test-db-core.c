@@ -681,6 +681,55 @@ static int cross(void *arg)
 	return rc == 0 ? 0 : 1;
 }
 
+struct looking {
+	struct db *other;
+	int64_t seen[2];
+};
+
+static int look_twice_body(struct db *db, void *arg, struct err *err)
+{
+	static const struct db_stmt look = {
+	    "look", "SELECT COALESCE(SUM(n), 0) FROM core_cells", NULL, NULL};
+	static const struct db_stmt change = {
+	    "change", "INSERT INTO core_cells (id, n) VALUES (?, 1)", NULL, NULL};
+	struct looking *l = arg;
+	struct arena *a = arena_new();
+
+	for (int i = 0; i < 2; i++) {
+		struct db_rows rows;
+
+		if (db_query(db, a, &look, NULL, 0, &rows, err) == -1 ||
+		    (i == 0 &&
+			db_exec(l->other, &change, DB_VALS(db_int((int64_t)random_below(1u << 30))),
+			    NULL, err) == -1)) {
+			arena_free(a);
+			return -1;
+		}
+		l->seen[i] = db_get_int(&rows, 0, 0);
+	}
+	arena_free(a);
+	return 0;
+}
+
+/* What others commit between two looks is seen by both or by none; the next transaction is as any. */
+static void snapshots(void)
+{
+	struct db *db = test_db();
+	struct looking l;
+	struct err err = ERR_INIT;
+
+	if (db == NULL)
+		return;
+	make_table(db);
+	l.other = db_new(test_db_config());
+	OK(db_snapshot(db, look_twice_body, &l, &err), &err);
+	CHECK(l.seen[0] == l.seen[1]);
+	OK(db_transaction(db, look_twice_body, &l, &err), &err);
+	CHECK(l.seen[1] == l.seen[0] + 1);
+	db_free(l.other);
+	drop_table(db);
+}
+
 static void deadlocks(void)
 {
 	struct db *db = test_db();
@@ -993,7 +1042,7 @@ void suite_db_core(void)
 	    {"errors by kind", errors}, {"transactions and hooks", transactions},
 	    {"nested transactions", nesting}, {"nested twice", nested_twice},
 	    {"deletion in slices", purging}, {"a deadlock is tried again", deadlocks},
-	    {"so is a statement by itself", lone_victim},
+	    {"so is a statement by itself", lone_victim}, {"looks that go together", snapshots},
 	    {"an idle connection that was closed is replaced", idle_connection_is_replaced},
 	    {"a connection lost within a transaction", killed_within_a_transaction},
 	    {"work done while the server works", meanwhile}, {"no server, then one", no_server});
