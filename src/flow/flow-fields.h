@@ -5,10 +5,12 @@
 #include "flow/flow-draft.h"
 #include "flow/flow-words.h"
 
-/* The triggers of a flow: JSON of the API, and in *types the types of records that start it, each
- * once. Arena-owned. */
+/* The triggers of a flow: JSON of the API, and in *types what starts it, each type of records once:
+ * [{"resourceType","providerType": that they are of, if only one}]. Arena-owned. */
 int flow_fields_triggers(
     struct req *r, const struct uuid *flow_id, json_t **triggers, json_t **types, struct err *err);
+/* A filter's copies for the records of such a type: with any source a lead counts once. */
+struct str flow_fields_copies(const json_t *starts);
 /* [{"heading","choices":[{"place":"trigger.email","value":"{{trigger.email}}","label"}]}] for a
  * step that stands, or is to stand, at a spot; arena-owned. */
 int flow_fields_at(struct req *r, const struct flow_words *w, const struct draft *d,

@@ -63,9 +63,13 @@ static int records_read(struct testing *t, struct str search, int64_t most, stru
 		struct record_filter f = {.account_id = r->actor.account_id, .search = search};
 		struct record_slice slice = {.s = {.limit = most}};
 
-		if (n > 0)
-			f.resource_type =
-			    str_from(json_string_value(json_array_get(t->p.types, i)));
+		if (n > 0) {
+			const json_t *type = json_array_get(t->p.types, i);
+
+			f.resource_type = str_from(json_str(type, "resourceType"));
+			f.provider_type = str_from(json_str(type, "providerType"));
+			f.copies = flow_fields_copies(type);
+		}
 		if (record_list(r->app, r->a, &f, &slice, err) == -1)
 			return -1;
 		json_array_extend(rows, slice.s.rows);

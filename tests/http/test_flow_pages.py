@@ -119,7 +119,7 @@ def _():
     set_trigger(t, flow)
     p.see(flow + "/steps/new?in=top&at=0")
     page = p.see(flow + "/steps/new?in=top&at=0&kind=filter")
-    has(page, "Total price – 820")
+    has(page, "Total price – 20")
     p.send(flow + "/steps/new", act="save", f_condition_field_0="trigger.total_price", f_condition_op_0="gt",
            f_condition_value_0="500")
     equal(p.steps(flow), [{"kind": "filter", "config": {"condition": "trigger.total_price > 500"}}])
@@ -430,6 +430,36 @@ def _():
     p.see(flow + "/run")
     p.send(flow + "/run", 200, act="find", search="lund")
     equal([x[0] for x in offered(p.last.text)], [lead["recordId"]])
+
+
+@test("fields to insert stand in groups, those of the person first, each once, with what the newest record has there")
+def _():
+    t = account()
+    hook = CustomWebhook(t, resourceType="enquiry")
+    for i, name in enumerate(("Ida Lund", "Bo Ek")):
+        hook({"id": "e-%d" % i, "email": "p%d@example.com" % i, "full_name": name, "budget": 100 * i, "sent": {
+            "Email": "P%d@example.com" % i, "full name": name, "budget": 7}, "properties": {"topic": "Roof %d" % i}, "company": "C%d" % i})
+    wait_until(lambda: {"properties.topic", "sent.budget"} <= {
+        f["path"] for f in t.get("/records/fields?resourceType=enquiry")["data"]}, 30, "the catalogue of fields")
+    p = Pages(t)
+    flow = p.new("Fields")
+    path = "/flows/%s/triggers" % flow.rsplit("/", 1)[1]
+    equal(t.api("POST", path, dict(TRIGGER, triggerName="enquiry")).status, 201)
+
+    def offered(page):
+        return [(html.unescape(heading), [html.unescape(x) for x in re.findall(r"<option value=[^>]*>([^<]*)</option>", choices)])
+                for heading, choices in re.findall(r'<optgroup label="([^"]*)">(.*?)</optgroup>', page.split("Insert a field<span", 1)[1].split("</select>")[0])]
+
+    page = p.see(flow + "/steps/new?in=top&at=0&kind=formatter")
+    person, this, record = offered(page)
+    equal(person, ("The person", ["Full name – Bo Ek", "Email – p1@example.com"]))
+    equal(this[0], "This enquiry")
+    equal(set(this[1]), {"Budget – 100", "Sent, budget – 7", "Company – C1", "Topic – Roof 1", "Id – e-1"})
+    equal(record[0], "The record in Connect")
+    has(page, "<code>{{trigger.full_name}}</code>")
+    equal(t.api("POST", path, TRIGGER).status, 201)
+    headings = [x[0] for x in offered(p.see(flow + "/steps/new?in=top&at=0&kind=formatter"))]
+    equal(set(headings), {"The person of the enquiry", "This enquiry", "The person of the order", "This order", "The record in Connect"})
 
 
 @test("a step that can move nowhere has no arrows, two have theirs")
