@@ -330,7 +330,7 @@ static const char *field_words(struct arena *a, const struct type_field *f)
 	return capital(a, words);
 }
 
-/* "Email – ann@example.com"; one of the same words as another says how it is written. */
+/* "Email – ann@example.com"; one of the same words as one before it says how it is written. */
 static const char *field_label(
     struct arena *a, const struct type_fields *all, const struct type_field *f)
 {
@@ -338,8 +338,8 @@ static const char *field_label(
 	bool is_alone = true;
 	struct str cut;
 
-	for (size_t i = 0; i < all->n && is_alone; i++)
-		is_alone = &all->v[i] == f || strcasecmp(field_words(a, &all->v[i]), words) != 0;
+	for (const struct type_field *other = all->v; other < f && is_alone; other++)
+		is_alone = strcasecmp(field_words(a, other), words) != 0;
 	if (!is_alone)
 		words = arena_printf(a, "%s (%s)", words, f->path);
 	if (f->example == NULL || *f->example == '\0')
