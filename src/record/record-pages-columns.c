@@ -21,12 +21,38 @@
 
 /* ---- cells --------------------------------------------------------------------------------- */
 
+struct leaves {
+	struct arena *a;
+	const char *text;
+};
+
+static int leaf_add(void *arg, struct str path, json_t *value)
+{
+	struct leaves *l = arg;
+	const char *text = json_scalar_text(l->a, value);
+
+	(void)path;
+	if (text != NULL && *text != '\0')
+		l->text = *l->text == '\0' ? text : arena_printf(l->a, "%s, %s", l->text, text);
+	return strlen(l->text) > CELL_BYTES;
+}
+
+/* Of an object or list what it holds, one behind the other: "Paris, France". */
+static const char *leaves_text(struct arena *a, const json_t *value)
+{
+	struct leaves l = {a, ""};
+
+	(void)record_paths_each(json_own(a, json_incref((json_t *)value)),
+	    record_paths_buf(a, STR("")), true, leaf_add, &l);
+	return l.text;
+}
+
 const char *record_cell_text(struct arena *a, const json_t *value)
 {
 	const char *text = value == NULL ? NULL : json_scalar_text(a, value);
 
-	if (value != NULL && text == NULL && !json_is_null(value))
-		text = json_text(a, value).p;
+	if (json_is_object(value) || json_is_array(value))
+		text = leaves_text(a, value);
 	if (text == NULL || text[0] == '\0')
 		return NULL;
 	if (strlen(text) <= CELL_BYTES)

@@ -262,6 +262,17 @@ def _():
         true(abs(steps - about) < 2, (steps, about))
 
 
+@test("what can be done to a row stands in one line beside it where there is room")
+def _():
+    with browser() as b:
+        b.resize(1280, 900)
+        for path in ("queue", "crm"):
+            b.open(here().url + "/admin/" + path)
+            true(b.script("""return [...document.querySelectorAll('.tall tbody tr:not(.below)')].every(function (row) {
+                var tops = [...row.querySelectorAll('.c-act > :not([popover]) .button, .c-act > .button')].map(e => e.getBoundingClientRect().top);
+                return !tops.length || Math.max(...tops) - Math.min(...tops) < 2})"""), path)
+
+
 @test("the reason of a delivery is read in its list, in two lines where it is long, and whole on its page")
 def _():
     t, lead = tenant()

@@ -630,4 +630,18 @@ def _():
     equal(export.text, "")
 
 
+@test("a column of objects or lists shows what they hold, not how programs write it")
+def _():
+    t = Tenant(name="Cells")
+    CustomWebhook(t, resourceType="order")({"id": 1, "name": "Order 1", "address": {"city": "Paris", "geo": {"lat": 48.9}, "floor": None},
+                                            "tags": ["new", "vip"], "empty": {}})
+    wait_until(lambda: t.records("&resourceType=order"), what="the record")
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    text = b.get("/admin/records?resourceType=order&col=address&col=tags&col=empty").text
+    has(text, '<span class="cut">Paris, 48.9</span>')
+    has(text, '<span class="cut">new, vip</span>')
+    true("{&" not in text.split("<tbody>")[1].split("</tbody>")[0], "no braces")
+
+
 run()
