@@ -202,6 +202,7 @@ int crm_page_lead_detail(struct req *r)
 	json_set_bool(data, "has_raw", json_array_size(json_object_get(data, "raw_fields")) > 0);
 	json_set(lead, "destinations", json_incref(destinations));
 	lead_show_delivery(r->a, lead, str_from(stage));
+	json_object_del(json_object_get(lead, "delivery"), "who"); /* they stand below it */
 	show_destinations(r->a, destinations);
 	json_set(data, "destinations", json_incref(destinations));
 	lead_show_live(r, lead, destinations, data);

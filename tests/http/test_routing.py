@@ -10,7 +10,7 @@ from crm import Crm
 from harness import Browser, equal, has, here, problem, run, test, true, wait_until
 from markup import check_page
 from played import token
-from tenant import Tenant, unique
+from tenant import Meta, Tenant, unique
 
 
 def put(t, destinations=(), groups=(), status=200):
@@ -45,6 +45,7 @@ def _():
     equal(t.get("/leads/" + alone["id"])["syncStatus"], "skipped")
     b = Browser(here())
     b.sign_in(t.account.email, t.account.password)
+    Meta(t)
     has(b.get("/admin/dashboard").text, "Choose a destination")
     crm, _place = t.crm(name="Shop CRM")
     with_crm = t.new_lead(email=unique() + "@example.com")
