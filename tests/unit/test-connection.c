@@ -542,6 +542,55 @@ out:
 	arena_free(a);
 }
 
+/* What else works says nothing of a push that failed; a push that passes does, and so do refused
+ * credentials that are good again. */
+static void errors_of_pushes_stand(void)
+{
+	static const struct {
+		int line;
+		enum call_class class;
+		const char *error;
+		bool is_push;
+		const char *stands;
+	} uses[] = {
+	    {__LINE__, CALL_FATAL, "test failed", false, "test failed"},
+	    {__LINE__, CALL_OK, NULL, false, NULL},
+	    {__LINE__, CALL_FATAL, "no such list", true, "no such list"},
+	    {__LINE__, CALL_OK, NULL, false, "no such list"},
+	    {__LINE__, CALL_RETRY, "down", false, "no such list"},
+	    {__LINE__, CALL_RETRY, "down", true, "down"},
+	    {__LINE__, CALL_OK, NULL, true, NULL},
+	    {__LINE__, CALL_FATAL, "same", false, "same"},
+	    {__LINE__, CALL_FATAL, "same", true, "same"},
+	    {__LINE__, CALL_OK, NULL, false, "same"},
+	    {__LINE__, CALL_AUTH, "who?", false, "who?"},
+	    {__LINE__, CALL_OK, NULL, false, NULL},
+	};
+	struct arena *a = arena_new();
+	struct app *app = make_app(a);
+	struct uuid account = uuid_new();
+	struct connection *c, *got, *row;
+	struct err err = ERR_INIT;
+
+	if (app == NULL)
+		goto out;
+	c = create(app, a, &account, "p9");
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+		struct call_result res = {.class = uses[i].class, .error = uses[i].error};
+		struct connection_use use = {.result = &res, .is_push = uses[i].is_push};
+
+		CU_ASSERT_EQUAL(connection_recent(app, a, &account, &c->id, &got, &err), 1);
+		CU_ASSERT_EQUAL(connection_note_use(app, a, got, &use, &err), 0);
+		CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &row, &err), 1);
+		check(str_eq(str_from(row->last_error), str_from(uses[i].stands)), uses[i].line,
+		    "the error that stands");
+	}
+	CU_ASSERT_EQUAL(remove_of(app, a, &account, c), 1);
+	connection_cache_release();
+out:
+	arena_free(a);
+}
+
 void suite_connection(void)
 {
 	CU_pSuite s = CU_add_suite("connection", NULL, NULL);
@@ -556,5 +605,6 @@ void suite_connection(void)
 	CU_add_test(s, "the cache sees every change", cache_sees_every_change);
 	CU_add_test(s, "jobs get copies", recent_for_jobs);
 	CU_add_test(s, "uses are noted rarely", uses_are_noted_rarely);
+	CU_add_test(s, "errors of pushes stand", errors_of_pushes_stand);
 	CU_add_test(s, "the cache is bounded", cache_is_bounded);
 }
