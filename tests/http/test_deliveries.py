@@ -11,7 +11,7 @@ import urllib.parse
 from crm import Crm
 from harness import Browser, equal, has, here, problem, run, test, true, wait_until
 from markup import check_page
-from tenant import Faults, Meta, Tenant, row_id, unique
+from tenant import CustomWebhook, Faults, Meta, Tenant, row_id, unique
 
 PASSWORD = "a long enough password"
 MAPPING = " A value is refused or missing: look at its field mapping."
@@ -501,6 +501,34 @@ def _():
     equal(b.post("/admin/leads/push", {"scope": "all", "status": "partial", "query": "leadStatus=partial"}).status, 303)
     wait_until(lambda: t.get("/leads?status=partial")["data"] == [], 20, "nothing is missing")
     true("arrived at one destination" not in b.get("/admin/leads?status=failed").text, "nothing is missing")
+
+
+@test("a lead that another destination is still to get is not partly delivered; an event's page calls it as its list does")
+def _():
+    t = Tenant(name=unique("Waits "))
+    b = signed_in(t)
+    hook = CustomWebhook(t, leadFields={"email": "email"})
+    t.crm("Takes")
+    with Crm() as crm:
+        crm.default = (500, b"down")
+        t.connect("custom_crm", {}, {"url": crm.url}, name="Down")
+        hook({"id": unique(), "email": "waits@example.com"})
+        [lead] = wait_until(lambda: t.leads(), 20, "the lead")
+        wait_until(lambda: statuses(t, lead) == {"Takes": "success", "Down": "failed"}, 30, "the pushes")
+        true(next(d for d in t.get("/leads/" + lead["id"])["destinations"] if d["name"] == "Down")["nextAttemptAt"], "it is tried again")
+        [event] = t.events()
+        for path in ("/leads?status=partial", "/records?leadStatus=partial"):
+            equal(t.get(path)["data"], [], path)
+        has(text_of(b.get("/admin/leads")), "Retrying")
+        has(text_of(b.get("/admin/events/" + event["id"])), "Delivered")
+        crm.default = (422, b'{"message":"No such list"}')
+        b.get("/admin/leads")
+        b.post("/admin/leads/push", {"id": lead["id"], "status": "", "query": ""})
+        wait_until(lambda: len(t.get("/leads?status=partial")["data"]) == 1, 20, "it is refused for good")
+    page = b.get("/admin/events/" + event["id"])
+    check_page(page)
+    has(page.text, '<span class="chip chip-partial">Partly delivered</span>')
+    equal(b.get("/admin/records/export?format=csv&leadStatus=partial").text.count("waits@example.com") > 0, True)
 
 
 @test("what was given up is a list with its cause, and is sent again one by one, ticked, and all after a question")
