@@ -56,6 +56,16 @@ static struct str cell_without_prefix(struct arena *a, const struct import_colum
 		   : s;
 }
 
+/* ="007" is how people keep spreadsheets from taking an id or a phone for a number. */
+static struct str cell_without_formula(struct str s)
+{
+	const struct str t = utf8_trim(s);
+
+	if (t.n < 4 || !str_starts(t, "=\"") || memchr(t.p + 2, '"', t.n - 2) != t.p + t.n - 1)
+		return s;
+	return (struct str){t.p + 2, t.n - 3};
+}
+
 struct str import_cell(
     const struct import_map *m, struct arena *a, const struct csv_row *row, size_t i)
 {
@@ -68,7 +78,8 @@ struct str import_cell(
 		return cell;
 	if (row->has_marks)
 		cell = cell_without_marks(a, cell);
-	return c->has_id || c->has_phone ? cell_without_prefix(a, c, cell) : cell;
+	return c->has_id || c->has_phone ? cell_without_prefix(a, c, cell_without_formula(cell))
+					 : cell;
 }
 
 bool import_cell_is_blank(const struct import_map *m, struct str cell)
@@ -167,7 +178,7 @@ bool import_cell_write(struct buf *b, struct arena *a, enum import_type type, st
 
 	switch (type) {
 	case TYPE_NUMBER:
-		return cell_write_number(b, s);
+		return cell_write_number(b, utf8_fold_signs(a, s));
 	case TYPE_BOOLEAN:
 		return cell_write_boolean(b, s);
 	case TYPE_DATE:

@@ -126,6 +126,17 @@ def _():
           {"1": "+49\u00a030\u00a023125\u2011012", "2": "\u202a+493023125012", "3": "p:1 or 2"})
 
 
+@test("ids and phones that were kept from being numbers in a spreadsheet; of other columns nothing falls")
+def _():
+    t = kind()
+    answer = tenant().api("POST", "/records/import?resourceType=" + t, 'external_id,phone_number,note\n="007",="+49 30 23125012",="x"\n'
+                           '"=""008""","=""l:9""","=""y"""\n=009,="a"b",z\n', {"Content-Type": "text/csv"})
+    equal((answer.json()["created"], answer.json()["failed"]), (3, 0), answer)
+    got = {r["externalId"]: r["data"] for r in tenant().api("GET", "/records?limit=200&resourceType=" + t).json()["data"]}
+    equal(got, {"007": {"phone_number": "+49 30 23125012", "note": '="x"'}, "008": {"phone_number": "9", "note": '="y"'},
+                "=009": {"phone_number": '="a"b"', "note": "z"}})
+
+
 @test("valid sequences outweigh stray bytes: a line that does not fit is read alone")
 def _():
     t = kind()

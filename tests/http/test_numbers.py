@@ -165,6 +165,19 @@ def _():
     equal(found(t, **{"filter[total]": "18446744073709551001"}), ["0"])
 
 
+@test("CSV: a number of another script's digits, or with a minus sign of its own, is that number")
+def _():
+    t = kind()
+    cells = (("\u0661\u0662.\u0665", "12.5"), ("\u22127", "-7"), ("\u200b5\u00a0", "5"), ("\uff18", "8"))
+    text = "external_id,total\n" + "".join("%d,%s\n" % (i, c[0]) for i, c in enumerate(cells))
+    answer = tenant().api("POST", "/records/import?resourceType=%s&mapping=%s" % (t, urllib.parse.quote(
+        '{"total":{"to":"total","type":"number"}}')), text.encode(), {"Content-Type": "text/csv"})
+    equal((answer.json()["created"], answer.json()["failed"]), (len(cells), 0), answer)
+    rows = {r["externalId"]: r["data"]["total"]
+            for r in exact(tenant().api("GET", "/records?limit=200&resourceType=" + t))["data"]}
+    equal([rows[str(i)] for i in range(len(cells))], [c[1] for c in cells])
+
+
 @test("a lead's number reaches the destination as it came, through a template")
 def _():
     t = tenant()
