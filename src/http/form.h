@@ -11,6 +11,8 @@ void form_parse_lenient(
     struct arena *a, struct str text, struct http_pairs *out, bool *is_repaired);
 /* A Content-Type without its parameters; compare it without case. */
 struct str media_type(struct str content_type);
+/* The last that it names, without quotes; {NULL,0}: none. */
+struct str media_charset(struct str content_type);
 /* RFC 6265 Cookie header; malformed pairs are skipped. */
 void cookie_parse(struct arena *a, struct str header, struct http_pairs *out);
 /* multipart/form-data (RFC 7578), fed in pieces as they arrive; more than LIMIT_MULTIPART_PARTS are

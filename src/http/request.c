@@ -110,6 +110,22 @@ struct str media_type(struct str content_type)
 	return str_trim(content_type);
 }
 
+struct str media_charset(struct str content_type)
+{
+	struct str rest = content_type, part, charset = {NULL, 0};
+
+	(void)str_split(&rest, ';', &part);
+	while (str_split(&rest, ';', &part)) {
+		part = utf8_trim(part);
+		if (part.n < 8 || !str_ieq((struct str){part.p, 8}, STR("charset=")))
+			continue;
+		charset = (struct str){part.p + 8, part.n - 8};
+		if (charset.n >= 2 && charset.p[0] == '"')
+			charset = (struct str){charset.p + 1, charset.n - 2};
+	}
+	return charset;
+}
+
 /* Without a route (404, 405, a head that could not be read) the address decides: whatever lies
  * beside the sign-in page is for people. */
 bool req_wants_page(const struct req *r)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "connection/connection.h"
+#include "http/form.h"
 #include "import/import.h"
 
 #define ERROR_PAGE 200
@@ -116,26 +117,6 @@ static json_t *key_columns_parse(struct req *r, struct str text)
 	return list;
 }
 
-/* The part of a content type before its parameters, and its charset. */
-static struct str media_type_split(struct str type, struct str *charset)
-{
-	struct str rest = type, part, first = {"", 0};
-
-	*charset = (struct str){NULL, 0};
-	if (str_split(&rest, ';', &part))
-		first = utf8_trim(part);
-	while (str_split(&rest, ';', &part)) {
-		part = utf8_trim(part);
-		if (part.n < 8 || !str_ieq((struct str){part.p, 8}, STR("charset=")))
-			continue;
-		part = (struct str){part.p + 8, part.n - 8};
-		if (part.n >= 2 && part.p[0] == '"')
-			part = (struct str){part.p + 1, part.n - 2};
-		*charset = part;
-	}
-	return first;
-}
-
 static bool is_csv_type(struct str type)
 {
 	static const char *const types[] = {"text/csv", "application/csv", "text/plain",
@@ -193,7 +174,8 @@ bool import_request_source(struct req *r, struct csv_source *out, struct str *fi
 /* False after a 400; what the fields lack is noted by req_invalid. */
 static bool import_read_request(struct req *r, struct import_request *q)
 {
-	struct str charset, type = media_type_split(r->content_type, &charset), name;
+	struct str charset = media_charset(r->content_type), type = media_type(r->content_type),
+		   name;
 
 	*q = (struct import_request){.file_name = {"", 0}};
 	if (r->json != NULL) {
@@ -315,7 +297,7 @@ int import_api_create(struct req *r)
 	struct task t;
 	struct import_map *map;
 	struct err err = ERR_INIT;
-	struct str charset, type = media_type_split(r->content_type, &charset);
+	struct str type = media_type(r->content_type);
 	int64_t count;
 
 	if (r->json == NULL && type.n > 0 && !str_ieq(type, STR("application/json")) &&

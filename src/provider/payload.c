@@ -7,6 +7,7 @@
  * - A name in brackets nests; [] and numbers from 0 make lists; a repeated name is a list too.
  * - A name whose brackets do not close, or where something else is in the way, stays as it is.
  * - Of multipart/form-data the files are not taken; which there were is noted. */
+#include "base/csv.h"
 #include "base/inflate.h"
 #include "base/limits.h"
 #include "base/word.h"
@@ -241,13 +242,29 @@ static int payload_of_multipart(
 
 /* ---- JSON, and which it is ---------------------------------------------------------------- */
 
-static int payload_of_json(struct arena *a, struct webhook *w, struct err *err)
+/* The text, where the sender says that it is of Western Europe's one-byte characters, and it is no
+ * UTF-8, which many say nothing of. */
+static struct str body_as_told(struct arena *a, struct webhook *w, struct str content_type)
+{
+	enum csv_encoding told;
+	char *out;
+
+	if (utf8_is_valid(w->body) || !csv_encoding_parse(media_charset(content_type), &told) ||
+	    told != CSV_WINDOWS_1252 || !windows_1252_is_valid(w->body))
+		return w->body;
+	out = arena_alloc(a, 3 * w->body.n);
+	webhook_note(a, w, "it was read in the encoding that it names");
+	return (struct str){out, windows_1252_decode(out, w->body)};
+}
+
+static int payload_of_json(
+    struct arena *a, struct webhook *w, struct str content_type, struct err *err)
 {
 	unsigned repairs;
 
 	if (w->body.n == 0)
 		return err_set(err, ERR_MALFORMED, "the body is empty");
-	w->payload = json_parse_lenient(a, w->body, &repairs, err);
+	w->payload = json_parse_lenient(a, body_as_told(a, w, content_type), &repairs, err);
 	if (w->payload == NULL)
 		return -1;
 	webhook_note(a, w, json_repairs_text(a, repairs));
@@ -298,5 +315,5 @@ int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, 
 	case BODY_BY_TYPE:
 		break;
 	}
-	return payload_of_json(a, w, err);
+	return payload_of_json(a, w, type, err);
 }

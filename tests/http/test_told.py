@@ -68,6 +68,20 @@ def _():
     equal(got["n10"]["n"], 2)
 
 
+@test("JSON in the one-byte encoding that its sender names is read so; what is UTF-8 all the same stays, and what names nothing is repaired")
+def _():
+    t = Tenant()
+    hook = CustomWebhook(t, resourceType="named")
+    for id_, raw, type_, wanted in (("n1", b"K\xf6ln", "application/json; charset=ISO-8859-1", "K\u00f6ln"),
+                                    ("n2", b"5 \x80", 'application/json; Charset="windows-1252"', "5 \u20ac"),
+                                    ("n3", b"K\xc3\xb6ln", "application/json; charset=iso-8859-1", "K\u00f6ln"),
+                                    ("n4", b"K\xf6ln", "application/json; charset=utf-8", "K\ufffdln"),
+                                    ("n5", b"K\xf6ln", "application/json", "K\ufffdln")):
+        hook(b'{"id":"' + id_.encode() + b'","town":"' + raw + b'"}', type_)
+        [got] = [r["data"]["town"] for r in t.records("&resourceType=named") if r["externalId"] == id_]
+        equal((id_, got), (id_, wanted))
+
+
 @test("what makes no sense is kept whole behind a good token, and 400 or 4,096 bytes only from strangers")
 def _():
     kind = fresh()
