@@ -24,17 +24,20 @@ json_t *connection_form_values(struct req *r, const struct connection *c);
 
 /* Connecting step by step, where the manifest has a guide (connection-guide.c). */
 bool guide_is_there(const struct provider *p);
-/* Lays the fields of connection_form_fields out in the guide's steps, and adds reserved,
- * webhook_url, presets[]. */
+/* Lays the fields of connection_form_fields out in the guide's steps, and adds action, webhook_url,
+ * presets[]. */
 void guide_form(struct req *r, const struct provider *p, json_t *data);
-/* The id that was reserved for the posted form; false: none was, or for another account. */
+/* Where the form stands whose webhook address stays what it is: with an id that is reserved for it.
+ * NULL: this request has such an id, or nothing needs it. */
+const char *guide_address(struct req *r, const struct provider *p);
+/* The id that the request's address reserves; false: none, or for another account, or long ago. */
 bool guide_reserved(struct req *r, const struct provider *p, struct uuid *id);
 /* The settings of the preset that the query asks for, or NULL. */
 const json_t *guide_preset_settings(struct req *r, const struct provider *p);
 bool guide_waits(const struct provider *p);
 /* Adds "steps" {title,text,link,link_label}, what its guide says of the sender, for who waits for
  * that one's first call. */
-void guide_show_steps(const struct connection *c, json_t *data);
+void guide_show_steps(struct arena *a, const struct connection *c, json_t *data);
 /* Adds {title,text,is_done,at} of what is to come to list: how many are still open. told has the
  * "polls" and "subscriptions" of the connection, as its page shows them. */
 size_t guide_waits_json(

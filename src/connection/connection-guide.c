@@ -1,7 +1,8 @@
 /* Connecting step by step, as a manifest's guide says: the form laid out in its steps, an address
  * that is there before the connection is, and what is waited for afterwards.
  *
- * The sender wants the address first, so its id is made with the form and comes back with it,
+ * The sender wants the address first, so its id is made before the form is shown, and stands in the
+ * query of all its addresses: what was copied stays right when the page is loaded again. It is
  * sealed for the account: nobody can make a connection under an id that was never his, where the
  * calls of another's former connection may still arrive. */
 #include "base/clock.h"
@@ -10,9 +11,11 @@
 #include "connection/connection-form.h"
 #include "connection/connection-internal.h"
 #include "crypto/aead.h"
-#include "crypto/random.h"
+#include "html/chrome.h"
 
 #define TOKEN_BYTES 24
+#define RESERVED "reserved"           /* the query parameter */
+#define RESERVED_FOR_US (30 * DAY_US) /* who comes later gets another */
 
 /* ---- the reserved id ------------------------------------------------------------------------- */
 
@@ -24,7 +27,7 @@ static struct str reserved_context(struct req *r, const struct provider *p)
 
 bool guide_reserved(struct req *r, const struct provider *p, struct uuid *id)
 {
-	struct str text = req_form(r, "reserved"), blob, open;
+	struct str text = req_query(r, RESERVED), blob, open;
 	char *bytes = arena_alloc(r->a, text.n + 1);
 	struct err ignored = ERR_INIT;
 	long n = base64url_decode(bytes, text.n + 1, text);
@@ -33,10 +36,11 @@ bool guide_reserved(struct req *r, const struct provider *p, struct uuid *id)
 		return false;
 	blob = (struct str){bytes, (size_t)n};
 	open = aead_open(r->app->keys, r->a, reserved_context(r, p), blob, &ignored);
-	return open.p != NULL && uuid_parse(open, id);
+	return open.p != NULL && uuid_parse(open, id) &&
+	       uuid_time_us(*id) > clock_now_us() - RESERVED_FOR_US;
 }
 
-static const char *guide_reserve(struct req *r, const struct provider *p, const struct uuid *id)
+static const char *guide_seal(struct req *r, const struct provider *p, const struct uuid *id)
 {
 	struct err ignored = ERR_INIT;
 	struct str sealed = aead_seal(
@@ -49,7 +53,47 @@ static const char *guide_reserve(struct req *r, const struct provider *p, const 
 	return text->p;
 }
 
+/* The id of the request's address, else a new one; and that address with it, as it was. NULL: no
+ * key seals it. */
+static const char *guide_reserve(struct req *r, const struct provider *p, struct uuid *id)
+{
+	const char *sealed;
+
+	if (guide_reserved(r, p, id))
+		return chrome_link(r, RESERVED, req_query(r, RESERVED));
+	*id = uuid_new();
+	sealed = guide_seal(r, p, id);
+	return sealed == NULL ? NULL : chrome_link(r, RESERVED, str_from(sealed));
+}
+
+const char *guide_address(struct req *r, const struct provider *p)
+{
+	struct uuid id;
+
+	for (size_t i = 0; !guide_reserved(r, p, &id) && i < p->guide.nsteps; i++)
+		if (p->guide.steps[i].shows_address)
+			return guide_reserve(r, p, &id);
+	return NULL;
+}
+
 /* ---- the form in steps ----------------------------------------------------------------------- */
+
+static const struct guide_preset *guide_preset_asked(struct req *r, const struct provider *p)
+{
+	struct str name = req_query(r, "preset");
+
+	for (size_t i = 0; i < p->guide.npresets; i++)
+		if (str_is(name, p->guide.presets[i].name))
+			return &p->guide.presets[i];
+	return NULL;
+}
+
+const json_t *guide_preset_settings(struct req *r, const struct provider *p)
+{
+	const struct guide_preset *preset = guide_preset_asked(r, p);
+
+	return preset == NULL ? NULL : preset->settings;
+}
 
 /* Takes the field of that name out of one of the form's lists; NULL: it is in none. */
 static json_t *guide_take_field(json_t *data, const char *name)
@@ -72,41 +116,63 @@ static json_t *guide_take_field(json_t *data, const char *name)
 	return NULL;
 }
 
-static void guide_generate(struct req *r, const struct provider *p, json_t *field)
+/* The same for the same address, however often the form is shown. */
+static const char *guide_token(struct req *r, const struct uuid *id, const char *name)
 {
-	struct str posted;
+	unsigned char bytes[32];
+	struct buf *text = buf_new(r->a, 2 * sizeof(bytes));
 
-	for (size_t i = 0; i < p->guide.ngenerates; i++) {
-		const char *name = arena_printf(r->a, "credentials.%s", p->guide.generates[i]);
-
-		if (strcmp(json_str(field, "name"), name) != 0)
-			continue;
-		posted = req_form(r, name);
-		json_set_bool(field, "is_generated", true);
-		json_set_bool(field, "is_expected", true); /* it is there already */
-		json_set_bool(field, "is_plain", true);
-		if (r->method == HTTP_POST)
-			json_set_strn(field, "value", posted);
-		else
-			json_set_str(field, "value", random_token(r->a, TOKEN_BYTES));
-	}
+	keyring_derive(r->app->keys,
+	    arena_printf(r->a, "connection.generated:%s:%s", uuid_dup(r->a, *id), name), bytes);
+	base64url_encode(text, (const char *)bytes, TOKEN_BYTES);
+	explicit_bzero(bytes, sizeof(bytes));
+	return text->p;
 }
 
-static json_t *guide_step_words(const struct guide_step *s)
+/* Is the field a credential of that list? */
+static bool field_is_among(struct arena *a, const char *field, const char *const *keys, size_t n)
 {
+	while (n > 0 && strcmp(arena_printf(a, "credentials.%s", keys[n - 1]), field) != 0)
+		n--;
+	return n > 0;
+}
+
+static void guide_generate(
+    struct req *r, const struct provider *p, const struct uuid *id, json_t *field)
+{
+	const struct guide_preset *preset = guide_preset_asked(r, p);
+	const char *name = json_str(field, "name");
+
+	if (!field_is_among(r->a, name, p->guide.generates, p->guide.ngenerates) &&
+	    (preset == NULL || !field_is_among(r->a, name, preset->generates, preset->ngenerates)))
+		return;
+	json_set_bool(field, "is_generated", true);
+	json_set_bool(field, "is_expected", true); /* it is there already */
+	json_set_bool(field, "is_plain", true);
+	if (r->method == HTTP_POST)
+		json_set_strn(field, "value", req_form(r, name));
+	else
+		json_set_str(field, "value", guide_token(r, id, name));
+}
+
+/* In the words that are right with these settings. */
+static json_t *guide_step_words(struct scope *settings, const struct guide_step *s)
+{
+	struct str text = expr_text(s->text, settings);
 	json_t *o = json_object();
 
 	json_set_str(o, "title", s->title);
-	json_set_str(o, "text", s->text);
+	if (text.n > 0)
+		json_set_strn(o, "text", text);
 	json_set_str(o, "link", s->link);
 	json_set_str(o, "link_label", s->link_label);
 	return o;
 }
 
-static json_t *guide_step_json(
-    struct req *r, const struct provider *p, const struct guide_step *s, json_t *data)
+static json_t *guide_step_json(struct req *r, const struct provider *p, const struct uuid *id,
+    struct scope *settings, const struct guide_step *s, json_t *data)
 {
-	json_t *o = guide_step_words(s), *fields = json_array();
+	json_t *o = guide_step_words(settings, s), *fields = json_array();
 
 	json_set_bool(o, "shows_address", s->shows_address);
 	json_set(o, "fields", fields);
@@ -115,7 +181,7 @@ static json_t *guide_step_json(
 		json_t *field = guide_take_field(data, s->fields[i]);
 
 		if (field != NULL) {
-			guide_generate(r, p, field);
+			guide_generate(r, p, id, field);
 			json_array_append_new(fields, field);
 		} else if (strcmp(s->fields[i], "settings.auth") == 0 &&
 			   json_object_get(data, "sign_in") != NULL) {
@@ -126,21 +192,13 @@ static json_t *guide_step_json(
 	return o;
 }
 
-static const struct guide_preset *guide_preset_asked(struct req *r, const struct provider *p)
-{
-	struct str name = req_query(r, "preset");
-
-	for (size_t i = 0; i < p->guide.npresets; i++)
-		if (str_is(name, p->guide.presets[i].name))
-			return &p->guide.presets[i];
-	return NULL;
-}
-
-const json_t *guide_preset_settings(struct req *r, const struct provider *p)
+/* What the form has in it: as it was posted, else of the preset. */
+static json_t *guide_settings(struct req *r, const struct provider *p)
 {
 	const struct guide_preset *preset = guide_preset_asked(r, p);
 
-	return preset == NULL ? NULL : preset->settings;
+	return r->method == HTTP_POST ? json_object_get(connection_form_body(r, p), "settings")
+				      : (preset == NULL ? NULL : preset->settings);
 }
 
 static json_t *guide_presets_json(struct req *r, const struct provider *p, json_t *data)
@@ -153,13 +211,13 @@ static json_t *guide_presets_json(struct req *r, const struct provider *p, json_
 		json_t *o = json_object();
 
 		json_set_str(o, "label", preset->label);
-		json_set_str(o, "href",
-		    arena_printf(r->a, "/admin/connect/%s?preset=%s", p->name, preset->name));
+		json_set_str(o, "href", chrome_link(r, "preset", str_from(preset->name)));
 		json_set_bool(o, "is_current", preset == now);
 		json_array_append_new(list, o);
 	}
 	json_set_str(data, "preset_help", now == NULL ? NULL : now->help);
 	json_set_str(data, "preset", now == NULL ? NULL : now->name);
+	json_set_str(data, "no_preset_href", chrome_link(r, "preset", (struct str){NULL, 0}));
 	return list;
 }
 
@@ -183,17 +241,21 @@ bool guide_is_there(const struct provider *p)
 void guide_form(struct req *r, const struct provider *p, json_t *data)
 {
 	json_t *steps = json_array();
+	struct scope settings = {.a = r->a};
+	const char *address;
 	struct uuid id;
 
-	if (!guide_reserved(r, p, &id))
-		id = uuid_new();
-	json_set_str(data, "reserved", guide_reserve(r, p, &id));
+	settings.slot[ROOT_SETTINGS].json = guide_settings(r, p);
+	if ((address = guide_reserve(r, p, &id)) != NULL)
+		json_set_str(data, "action", address);
 	json_set_str(data, "webhook_url",
 	    p->has_webhook ? arena_printf(r->a, "%s/webhook/%s/%s", r->app->config->base_url,
 				 p->name, uuid_dup(r->a, id))
 			   : NULL);
 	for (size_t i = 0; i < p->guide.nsteps; i++)
-		json_array_append_new(steps, guide_step_json(r, p, &p->guide.steps[i], data));
+		if (cond_holds(p->guide.steps[i].when, &settings))
+			json_array_append_new(
+			    steps, guide_step_json(r, p, &id, &settings, &p->guide.steps[i], data));
 	json_set(data, "steps", steps);
 	guide_fold_rest(data, "settings");
 	guide_fold_rest(data, "credentials");
@@ -205,13 +267,16 @@ void guide_form(struct req *r, const struct provider *p, json_t *data)
 
 /* ---- what is waited for ---------------------------------------------------------------------- */
 
-void guide_show_steps(const struct connection *c, json_t *data)
+void guide_show_steps(struct arena *a, const struct connection *c, json_t *data)
 {
 	const struct guide *g = &c->provider->guide;
 	json_t *steps = json_array();
+	struct scope settings = {.a = a};
 
+	settings.slot[ROOT_SETTINGS].json = c->access.settings;
 	for (size_t i = 0; i < g->nsteps; i++)
-		json_array_append_new(steps, guide_step_words(&g->steps[i]));
+		if (cond_holds(g->steps[i].when, &settings))
+			json_array_append_new(steps, guide_step_words(&settings, &g->steps[i]));
 	json_set(data, "steps", steps);
 	json_set_bool(data, "has_steps", g->nsteps > 0);
 }

@@ -463,7 +463,6 @@ static int connection_form_page(struct req *r, int status, const struct provider
 	const char *title =
 	    c == NULL ? arena_printf(r->a, "New connection to %s", p->display_name) : heading;
 
-	json_set_str(data, "provider_type", p->name);
 	json_set_str(data, "provider_name", p->display_name);
 	json_set_str(data, "help", p->help);
 	json_set_str(data, "action",
@@ -491,11 +490,29 @@ static int connection_form_page(struct req *r, int status, const struct provider
 	return chrome_page(r, status, "connections", title, "connection/form", data);
 }
 
+/* What the form's reserved id became already, when it was sent twice or one goes back to it: its
+ * address; NULL: nothing. */
+static const char *reserved_became(struct req *r, const struct uuid *id)
+{
+	struct connection *c;
+	struct err ignored = ERR_INIT;
+
+	return connection_get(r->app, r->a, &r->actor.account_id, id, &c, &ignored) != 1
+		   ? NULL
+		   : arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, *id));
+}
+
 int connection_page_new(struct req *r)
 {
 	const struct provider *p = asked_provider(r);
+	const char *elsewhere;
+	struct uuid id;
 
-	return p == NULL ? 0 : connection_form_page(r, 200, p, NULL, NULL);
+	if (p == NULL)
+		return 0;
+	elsewhere = guide_reserved(r, p, &id) ? reserved_became(r, &id) : guide_address(r, p);
+	return elsewhere != NULL ? res_redirect(r, elsewhere)
+				 : connection_form_page(r, 200, p, NULL, NULL);
 }
 
 int connection_page_create(struct req *r)
@@ -504,16 +521,15 @@ int connection_page_create(struct req *r)
 	struct connection *c;
 	struct uuid id;
 	struct err err = ERR_INIT;
+	const char *became;
 	bool is_reserved;
 
 	if (p == NULL)
 		return 0;
 	is_reserved = guide_reserved(r, p, &id);
-	/* Sent twice: the first time made it. */
-	if (is_reserved && connection_get(r->app, r->a, &r->actor.account_id, &id, &c, &err) == 1)
-		return res_redirect(
-		    r, arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, id)));
-	err_clear(&err);
+	became = is_reserved ? reserved_became(r, &id) : NULL;
+	if (became != NULL)
+		return res_redirect(r, became);
 	if (connection_add_as(
 		r, p, is_reserved ? &id : NULL, connection_form_body(r, p), &c, &err) == -1) {
 		if (err.code == ERR_INVALID || err.code == ERR_REFUSED)
@@ -802,7 +818,7 @@ int connection_page_detail(struct req *r)
 	json_set_str(data, "untestable", c->shut != 0 ? NULL : connection_untestable(r->a, c));
 	json_set_bool(data, "waits_open", guide_waits(c->provider) && c->received_us == 0);
 	if (guide_waits(c->provider) && c->received_us == 0 && c->provider->has_webhook)
-		guide_show_steps(c, data);
+		guide_show_steps(r->a, c, data);
 	connection_show_leadless(r, c, data);
 	json_set(data, "former", former_list(c));
 	json_set_bool(data, "has_former", json_array_size(json_object_get(data, "former")) > 0);
@@ -836,7 +852,7 @@ int connection_page_waiting(struct req *r)
 	connection_show_links(r, c, data);
 	connection_show_leadless(r, c, data);
 	json_set_bool(data, "is_done", open == 0);
-	guide_show_steps(c, data);
+	guide_show_steps(r->a, c, data);
 	chrome_refresh(r, open > 0, c->created_us, data);
 	return chrome_page(r, 200, "connections", arena_printf(r->a, "Connecting %s", c->name),
 	    "connection/waiting", data);

@@ -30,15 +30,16 @@ static bool guide_is_link(const char *link)
 static int guide_step_one(
     struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
 {
-	static const struct loader_member members[] = {
+	static const struct loader_member members[] = {COND_MEMBER("when", struct guide_step, when),
 	    NEEDED_TEXT_MEMBER("title", struct guide_step, title),
-	    TEXT_MEMBER("text", struct guide_step, text),
+	    EXPR_MEMBER("text", struct guide_step, text),
 	    TEXT_MEMBER("link", struct guide_step, link),
 	    TEXT_MEMBER("linkLabel", struct guide_step, link_label),
 	    BOOL_MEMBER("showsAddress", struct guide_step, shows_address), OTHER_MEMBER("fields")};
 	struct guide_step *s = out;
 
 	(void)name;
+	l->roots = ROOT_BIT(ROOT_SETTINGS);
 	if (loader_members(l, v, MEMBERS(members), s) == -1 ||
 	    manifest_texts(l, v, "fields", &s->fields, &s->nfields) == -1)
 		return -1;
@@ -93,19 +94,34 @@ static bool preset_value_fits(const struct setting_spec *s, const json_t *v)
 	return false;
 }
 
+/* Of the guide, or of one of its presets. */
+static int guide_generates(
+    struct loader *l, const struct provider *p, const json_t *object, const char ***out, size_t *n)
+{
+	if (manifest_texts(l, object, "generates", out, n) == -1)
+		return -1;
+	for (size_t i = 0; i < *n; i++)
+		if (!manifest_has_credential(p, (*out)[i]))
+			return json_reader_fail_at(
+			    &l->in, "generates", "%s is not among the credentials", (*out)[i]);
+	return 0;
+}
+
 static int guide_preset_one(
     struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
 {
 	static const struct loader_member members[] = {
 	    NEEDED_TEXT_MEMBER("label", struct guide_preset, label),
-	    TEXT_MEMBER("help", struct guide_preset, help), OTHER_MEMBER("settings")};
+	    TEXT_MEMBER("help", struct guide_preset, help), OTHER_MEMBER("settings"),
+	    OTHER_MEMBER("generates")};
 	struct guide_preset *g = out;
 	const char *key;
 	json_t *value;
 
 	g->name = name;
 	g->settings = json_object_get(v, "settings");
-	if (loader_members(l, v, MEMBERS(members), g) == -1)
+	if (loader_members(l, v, MEMBERS(members), g) == -1 ||
+	    guide_generates(l, p, v, &g->generates, &g->ngenerates) == -1)
 		return -1;
 	if (!json_is_object(g->settings))
 		return json_reader_fail_at(&l->in, "settings", "must be an object");
@@ -119,18 +135,29 @@ static int guide_preset_one(
 	return 0;
 }
 
-/* Each field stands in one step at most. */
+/* Does the field k of step i stand before it too, in step j? */
+static bool guide_has_twice(const struct guide *g, size_t i, size_t j, size_t k)
+{
+	const struct guide_step *s = &g->steps[i], *before = &g->steps[j];
+	size_t n = j < i ? before->nfields : k;
+
+	if (j < i && s->when != NULL && before->when != NULL)
+		return false;
+	for (size_t m = 0; m < n; m++)
+		if (strcmp(s->fields[k], before->fields[m]) == 0)
+			return true;
+	return false;
+}
+
+/* Each field stands in one step at most, but for steps that are shown in place of each other. */
 static int guide_check_once(struct loader *l, const struct guide *g)
 {
 	for (size_t i = 0; i < g->nsteps; i++)
 		for (size_t k = 0; k < g->steps[i].nfields; k++)
 			for (size_t j = 0; j <= i; j++)
-				for (size_t m = 0; m < (j < i ? g->steps[j].nfields : k); m++)
-					if (strcmp(g->steps[i].fields[k], g->steps[j].fields[m]) ==
-					    0)
-						return json_reader_fail_at(&l->in, "steps",
-						    "%s stands in two of them",
-						    g->steps[i].fields[k]);
+				if (guide_has_twice(g, i, j, k))
+					return json_reader_fail_at(&l->in, "steps",
+					    "%s stands in two of them", g->steps[i].fields[k]);
 	return 0;
 }
 
@@ -154,13 +181,9 @@ int manifest_guide(struct loader *l, struct provider *p, const json_t *json)
 	    (g->steps = manifest_many(l, p, v, &steps, &g->nsteps)) == NULL ||
 	    (g->waits = manifest_many(l, p, v, &waits, &g->nwaits)) == NULL ||
 	    (g->presets = manifest_many(l, p, v, &presets, &g->npresets)) == NULL ||
-	    manifest_texts(l, v, "generates", &g->generates, &g->ngenerates) == -1 ||
+	    guide_generates(l, p, v, &g->generates, &g->ngenerates) == -1 ||
 	    guide_check_once(l, g) == -1)
 		return -1;
-	for (size_t i = 0; i < g->ngenerates; i++)
-		if (!manifest_has_credential(p, g->generates[i]))
-			return json_reader_fail_at(&l->in, "generates",
-			    "%s is not among the credentials", g->generates[i]);
 	json_reader_leave(&l->in, mark);
 	return 0;
 }

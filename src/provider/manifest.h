@@ -449,7 +449,9 @@ struct lead_rules {
 
 /* ---- connecting, step by step --------------------------------------------------------------- */
 struct guide_step {
-	const char *title, *text, *link, *link_label;
+	struct cond *when; /* over the settings */
+	const char *title, *link, *link_label;
+	struct expr *text;   /* over the settings */
 	const char **fields; /* "credentials.KEY", "settings.KEY" */
 	size_t nfields;
 	bool shows_address; /* the webhook address */
@@ -462,6 +464,8 @@ struct guide_wait {
 struct guide_preset {
 	const char *name, *label, *help;
 	json_t *settings;
+	const char **generates; /* besides those of the guide */
+	size_t ngenerates;
 };
 struct guide {
 	struct guide_step *steps; /* none: the plain form */

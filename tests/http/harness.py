@@ -438,6 +438,11 @@ class Browser:
     def get(self, path, headers=None):
         return self._request("GET", path, None, headers)
 
+    def follow(self, path):
+        """The page that the address leads to."""
+        answer = self.get(path)
+        return self.follow(answer.header("Location")) if answer.status == 303 else answer
+
     def csrf(self):
         """The token of the last page's first form."""
         found = re.search(r'name="_csrf"\s+value="([^"]*)"', self.last.text)

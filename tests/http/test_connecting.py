@@ -34,6 +34,11 @@ def post(address, body, secret=SECRET, header="X-Webhook-Signature", prefix=""):
                        headers={"Content-Type": "application/json", header: prefix + sent})
 
 
+def form_of(page):
+    """Where the page's form of connecting goes."""
+    return html.unescape(re.search(r'<form class="card" method="post" action="([^"]+)"', page.text).group(1))
+
+
 def figures(page):
     """Of a connection's page: what is counted, how much, of when."""
     return re.findall(r'<a class="card figure"[^>]*><small>([^<]*)</small><b[^>]*>([^<]*)</b><span>([^<]*)</span>', page)
@@ -89,12 +94,12 @@ def _():
     for provider in here().api("GET", "/providers").json():
         if not provider["isAvailable"]:
             continue
-        text = b.get("/admin/connect/" + provider["name"]).text
+        text = b.follow("/admin/connect/" + provider["name"]).text
         for word in ("app-level", "Hash of the MAC", "How requests prove", "What stands before it</label>", "needed to subscribe"):
             true(word not in text, (provider["name"], word))
-    text = b.get("/admin/connect/meta_lead_ads").text
+    text = b.follow("/admin/connect/meta_lead_ads").text
     has(text, '<label for="credentials.verifyToken">Verify token <span class="optional"></span></label>', "it is filled in already")
-    text = b.get("/admin/connect/custom_webhook").text
+    text = b.follow("/admin/connect/custom_webhook").text
     for word in ("Signature type", "Prefix in the header", "Hash of the signature"):
         has(text, word)
 
@@ -108,7 +113,7 @@ def _():
     c = t.connect("custom_webhook", {"webhookSecret": secret})
     said = "puts into the header X-Webhook-Signature the HMAC-SHA256 of the body, made with this secret, in hex"
     for path in ("/admin/connect/custom_webhook", "/admin/connections/%s/waiting" % c["id"], "/admin/connections/" + c["id"]):
-        page = b.get(path)
+        page = b.follow(path)
         check_page(page)
         equal(page.text.count(said), 1, path)
     equal(post(c["webhookUrl"], {"id": 1}, secret=secret).status, 200)
@@ -120,24 +125,24 @@ def _():
 @test("guided connecting: the address is there before saving, and the steps tick as handshake and event come")
 def _():
     b = signed_in()
-    page = b.get("/admin/connect/meta_lead_ads")
+    page = b.follow("/admin/connect/meta_lead_ads")
     check_page(page)
     for part in ("Open Meta for Developers", "Copy the app secret here", "https://developers.facebook.com/apps/"):
         has(page.text, part)
-    has(page.text, "It works from the moment this page is saved")
+    has(page.text, "It stays this one until you connect. Calls are taken from the moment you press Connect below")
     address = re.search(r'<code class="copy">([^<]+/webhook/meta_lead_ads/([0-9a-f-]{36}))</code>', page.text)
     token = re.search(r'name="credentials.verifyToken"[^>]* value="([^"]{30,})"', page.text).group(1)
-    reserved = re.search(r'name="reserved" value="([^"]+)"', page.text).group(1)
+    form = form_of(page)
     path = "/webhook/meta_lead_ads/" + address.group(2)
     equal(here().get(path + "?hub.mode=subscribe&hub.challenge=7&hub.verify_token=" + token).status, 404)
-    fields = {"name": "Guided", "reserved": reserved, "credentials.verifyToken": token}
-    wrong = b.post("/admin/connect/meta_lead_ads", fields)
+    fields = {"name": "Guided", "credentials.verifyToken": token}
+    wrong = b.post(form, fields)
     check_page(wrong, 422)
     for part in ("Check 1 field: App secret", "Enter the app secret or the page access token.", address.group(1), token):
         has(wrong.text, part)
     fields["credentials.webhookSecret"] = SECRET
-    fields["reserved"] = re.search(r'name="reserved" value="([^"]+)"', wrong.text).group(1)
-    made = b.post("/admin/connect/meta_lead_ads", fields)
+    equal(form_of(wrong), form)
+    made = b.post(form, fields)
     equal((made.status, made.header("Location")), (303, "/admin/connections/%s/waiting" % address.group(2)))
     waiting = made.header("Location")
     page = b.get(waiting)
@@ -160,25 +165,65 @@ def _():
     equal(page.text.count('class="done"'), 3)
     has(page.text, "Guided works")
     has(b.get("/admin/connections/" + address.group(2)).text, "Address confirmed")
-    b.get("/admin/connect/meta_lead_ads")
-    again = b.post("/admin/connect/meta_lead_ads", fields)
+    b.follow("/admin/connect/meta_lead_ads")
+    again = b.post(form, fields)
     equal((again.status, again.header("Location")), (303, "/admin/connections/" + address.group(2)), "sent twice")
     here().api("DELETE", "/connections/" + address.group(2))
+
+
+@test("the address of a form stays what it is: loaded again, by another preset, with an error; once connected it leads there")
+def _():
+    b = signed_in()
+    first = b.get("/admin/connect/custom_webhook")
+    equal(first.status, 303)
+    at = first.header("Location")
+    address = r'<code class="copy">[^<]+(/webhook/custom_webhook/([0-9a-f-]{36}))</code>'
+    page = b.get(at)
+    check_page(page)
+    path, id_ = re.search(address, page.text).groups()
+    chips = re.search(r'<nav class="presets".*?</nav>', page.text).group(0)
+    for chip in re.findall(r'href="([^"]+)"', chips) + [at]:
+        page = b.get(html.unescape(chip))
+        check_page(page)
+        equal(re.search(address, page.text).group(2), id_, chip)
+    form = form_of(page)
+    equal(re.search(address, b.get(form).text).group(2), id_, "who goes to the address of a wrong form")
+    wrong = b.post(form, {"name": "Kept", "credentials.webhookSecret": ""})
+    check_page(wrong, 422)
+    equal((re.search(address, wrong.text).group(2), form_of(wrong)), (id_, form))
+    true(re.search(address, b.follow("/admin/connect/custom_webhook").text).group(2) != id_, "another connection, another address")
+    made = b.post(form, {"name": "Kept", "credentials.webhookSecret": SECRET})
+    equal((made.status, made.header("Location")), (303, "/admin/connections/%s/waiting" % id_))
+    equal(post(path, {"id": 1}).status, 200)
+    again = b.get(at)
+    equal((again.status, again.header("Location")), (303, "/admin/connections/" + id_), "who goes back to it")
+    here().api("DELETE", "/connections/" + id_)
+
+
+@test("a token that is made up for the sender stays with the address")
+def _():
+    b = signed_in()
+    token = r'name="credentials.verifyToken"[^>]* value="([^"]{30,})"'
+    at = b.get("/admin/connect/meta_lead_ads").header("Location")
+    [first, again] = [re.search(token, b.get(at).text).group(1) for _ in range(2)]
+    equal(again, first)
+    true(re.search(token, b.follow("/admin/connect/meta_lead_ads").text).group(1) != first, "of another address")
 
 
 @test("a reserved address is its account's and its provider's alone; anything else in its place is another id")
 def _():
     b = signed_in()
-    page = b.get("/admin/connect/custom_webhook")
-    reserved = re.search(r'name="reserved" value="([^"]+)"', page.text).group(1)
+    page = b.follow("/admin/connect/custom_webhook")
+    reserved = form_of(page).split("reserved=")[1]
     id_ = re.search(r'/webhook/custom_webhook/([0-9a-f-]{36})', page.text).group(1)
     account = here().new_account()
     other = Browser(here())
     other.sign_in(account.email, account.password)
     for who, provider, given in ((other, "custom_webhook", reserved), (b, "hubspot", reserved), (b, "custom_webhook", "xx"),
                                  (b, "custom_webhook", id_), (b, "custom_webhook", "")):
-        who.get("/admin/connect/" + provider)
-        made = who.post("/admin/connect/" + provider, {"credentials.webhookSecret": "secret-of-the-form", "reserved": given})
+        asked = "/admin/connect/%s?reserved=%s" % (provider, given)
+        true(id_ not in who.follow(asked).text, (provider, given))
+        made = who.post(asked, {"credentials.webhookSecret": "secret-of-the-form"})
         equal(made.status, 303, (provider, given))
         true(id_ not in made.header("Location"), made.header("Location"))
         if who is b:
@@ -188,12 +233,12 @@ def _():
 @test("lead fields are read with a colon, an equals sign or as JSON; a line without a path is refused by name")
 def _():
     b = signed_in()
-    page = html.unescape(b.get("/admin/connect/custom_webhook").text)
+    page = html.unescape(b.follow("/admin/connect/custom_webhook").text)
     has(page, 'placeholder="email: data.mail\nfullName: data.name')
     has(page, "Of {\"data\": {\"mail\": \"ann@example.com\"}} the line email: data.mail takes ann@example.com")
     for line, wanted in (("email=email", {"email": "email"}), ("email: a.b\r\n firstName = c", {"email": "a.b", "firstName": "c"}),
                          ('{"email": "a"}', {"email": "a"})):
-        b.get("/admin/connect/custom_webhook")
+        b.follow("/admin/connect/custom_webhook")
         made = b.post("/admin/connect/custom_webhook", {"credentials.webhookSecret": SECRET, "settings.leadFields": line})
         equal(made.status, 303, line)
         c = here().api("GET", "/connections/" + made.header("Location").split("/")[3]).json()
@@ -203,7 +248,7 @@ def _():
         check_page(b.post(edit, {"name": c["name"], "settings.leadFields": "email"}), 422)
         here().api("DELETE", "/connections/" + c["id"])
     for line in ("email", "fullName: name\nemail", "email:", "email ="):
-        b.get("/admin/connect/custom_webhook")
+        b.follow("/admin/connect/custom_webhook")
         wrong = b.post("/admin/connect/custom_webhook", {"credentials.webhookSecret": SECRET, "settings.leadFields": line})
         check_page(wrong, 422)
         for part in ("Check 1 field: Lead fields and their paths", 'id="settings.leadFields-wrong"',
@@ -280,6 +325,46 @@ def _():
         equal(t.account.api("PATCH", "/connections/" + c["id"], {"settings": {"signatureScheme": None}}).status, 200)
 
 
+def steps_of(page):
+    """What its numbered steps say, but for the last of a form, which has the rest of its fields."""
+    return html.unescape(re.sub("<[^>]+>", " ", re.search(r'<ol class="guide">.*?</ol>', page.text, re.S).group(0).split("<h2>Connect</h2>")[0]))
+
+
+@test("what the steps say of the proof is what is checked, on the form and on the page that waits; a token is there already")
+def _():
+    b = signed_in()
+    token_field = r'name="credentials.webhookSecret" type="text"[^>]* value="([^"]{30,})"'
+    for settings, said in (
+            ({"signatureScheme": "token"}, "in the header X-Webhook-Token, or at the end of the address, as ?token=TOKEN"),
+            ({"signatureScheme": "token", "signatureHeader": "X-Key", "signaturePrefix": "Key=", "tokenParameter": "key"},
+             "in the header X-Key, right behind Key=, or at the end of the address, as ?key=TOKEN"),
+            ({"signatureScheme": "timestamped"}, "into the header Stripe-Signature t=TIME,v1=SIGNATURE"),
+            ({"signatureScheme": "standard_webhooks"}, "webhook-id, webhook-timestamp and webhook-signature"),
+            ({"signatureHeader": "X-Sum", "signaturePrefix": "sha1=", "signatureAlgorithm": "sha1", "signatureEncoding": "base64"},
+             "into the header X-Sum the HMAC-SHA1 of the body, made with this secret, in base64, right behind sha1=.")):
+        c = here().connect("custom_webhook", {"webhookSecret": "whsec_" + "c2VjcmV0" * 4}, settings)
+        told = steps_of(b.get("/admin/connections/%s/waiting" % c["id"]))
+        has(told, said)
+        true("X-Webhook-Signature" not in told, settings)
+        here().api("DELETE", "/connections/" + c["id"])
+        form = b.follow("/admin/connect/custom_webhook")
+        typed = {"settings." + key: value for key, value in settings.items()}
+        has(steps_of(b.post(form_of(form), typed)), said)
+    form = b.follow("/admin/connect/custom_webhook?preset=token")
+    check_page(form)
+    has(steps_of(form), "Give the sender this token")
+    true("HMAC" not in steps_of(form) and "X-Webhook-Signature" not in steps_of(form), "a token is no signature")
+    token = re.search(token_field, form.text).group(1)
+    true(not re.search(token_field, b.follow("/admin/connect/custom_webhook").text), "a signing secret is the sender's")
+    b.get(form_of(form))
+    made = b.post(form_of(form), {"settings.signatureScheme": "token", "credentials.webhookSecret": token})
+    equal(made.status, 303, made)
+    id_ = made.header("Location").split("/")[3]
+    for query, headers in (("?token=" + token, {}), ("", {"X-Webhook-Token": token})):
+        equal(here().post("/webhook/custom_webhook/" + id_ + query, b"{\"id\": 1}", headers={"Content-Type": "application/json", **headers}).status, 200)
+    here().api("DELETE", "/connections/" + id_)
+
+
 @test("presets of the custom webhook take what their senders really sign")
 def _():
     import base64
@@ -296,7 +381,7 @@ def _():
                             ("stripe", {"Stripe-Signature": "t=%s,v1=%s" % (now, timed)}),
                             ("github", {"X-Hub-Signature-256": "sha256=" + mac.hexdigest()}),
                             ("token", {"X-Webhook-Token": SECRET})):
-        page = b.get("/admin/connect/custom_webhook?preset=" + preset)
+        page = b.follow("/admin/connect/custom_webhook?preset=" + preset)
         check_page(page)
         fields = {name: value for tag, attrs in Tags(page.text).elements if tag == "input" and attrs.get("name")
                   for name, value in [(attrs["name"], attrs.get("value", ""))]}
@@ -331,7 +416,7 @@ def _():
         true(re.search(r'<div class="for for-header">\s*<div class="field">\s*<label for="%s">%s' % (re.escape(field), label), page),
              "an API key in a header is asked for with its header")
     true(not re.search(r'for="credentials.apiKey">API key <span class="optional">optional', page), "who chooses it needs it")
-    b.get("/admin/connect/hubspot")
+    b.follow("/admin/connect/hubspot")
     wrong = b.post("/admin/connect/hubspot", {"name": "x"})
     check_page(wrong, 422)
     for part in ("Enter the client secret or the private-app token.", "Check 1 field: Client secret",

@@ -136,7 +136,7 @@ def _():
 def _():
     b, name = Browser(here()), unique("Hook ")
     b.sign_in()
-    b.get("/admin/connect/custom_webhook")
+    b.follow("/admin/connect/custom_webhook")
     form = {"name": name, "credentials.webhookSecret": "tok-sample-0002", "settings.signatureScheme": "token"}
     wrong = b.post("/admin/connect/custom_webhook", {**form, "settings.defaultCountry": "XX"})
     equal(wrong.status, 422, wrong)

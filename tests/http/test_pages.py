@@ -71,7 +71,7 @@ def _():
     here().send_meta(meta_lead(new_lead_id()))
     here().api("POST", "/leads", {"email": "pages@example.com"})
     for page in [*PAGES, *details()]:
-        check_page(signed_in().get("/admin/" + page))
+        check_page(signed_in().follow("/admin/" + page))
 
 
 @test("/ and /admin lead to the dashboard")
@@ -242,7 +242,7 @@ def _():
     for page in details():
         check_page(b.get("/admin/" + page), 404)
     for page in PAGES:
-        answer = b.get("/admin/" + page)
+        answer = b.follow("/admin/" + page)
         check_page(answer)
         true("pages@example.com" not in answer.text and "again@example.com" not in answer.text, page)
     has(b.get("/admin/dashboard").text, "From nothing to your first delivered lead")
