@@ -58,9 +58,10 @@ int connection_api_get(struct req *r)
 int connection_api_test(struct req *r)
 {
 	struct connection *c;
+	bool proves;
 
 	return connection_of_route(r, connection_get_shown, &c)
-		   ? res_json(r, 200, connection_test(r->app, r->a, c))
+		   ? res_json(r, 200, connection_test(r->app, r->a, c, &proves))
 		   : 0;
 }
 

@@ -243,6 +243,8 @@ static void form_add_credential(
 	json_set_bool(field, "is_stored", is_stored && !is_wrong);
 	if (is_stored && is_wrong)
 		json_set_bool(field, "is_needed", true);
+	json_set_bool(field, "is_lost",
+	    form_is_posted(f->r) && !is_wrong && req_form(f->r, json_str(field, "name")).n > 0);
 	json_set_bool(field, "is_credential", true);
 }
 

@@ -147,6 +147,7 @@ static void guide_generate(
 	    (preset == NULL || !field_is_among(r->a, name, preset->generates, preset->ngenerates)))
 		return;
 	json_set_bool(field, "is_generated", true);
+	json_set_bool(field, "is_lost", false);
 	json_set_bool(field, "is_expected", true); /* it is there already */
 	json_set_bool(field, "is_plain", true);
 	if (r->method == HTTP_POST)

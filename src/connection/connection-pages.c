@@ -536,7 +536,8 @@ int connection_page_create(struct req *r)
 			return connection_form_page(r, 422, p, NULL, &err);
 		return res_error(r, &err);
 	}
-	chrome_flash(r, "ok", "%s is connected.", c->name);
+	chrome_flash(r, "ok", "%s is %s.", c->name,
+	    guide_waits(p) || connection_untestable(r->a, c) != NULL ? "connected" : "saved");
 	return res_redirect(r, arena_printf(r->a, "/admin/connections/%s%s", uuid_dup(r->a, c->id),
 				   guide_waits(p) ? "/waiting" : ""));
 }
@@ -816,6 +817,9 @@ int connection_page_detail(struct req *r)
 	json_set_str(data, "shut", connection_shut_words(c));
 	json_set_bool(data, "is_app_shut", (c->shut & SHUT_APP) != 0);
 	json_set_str(data, "untestable", c->shut != 0 ? NULL : connection_untestable(r->a, c));
+	json_set_bool(data, "is_untried",
+	    c->last_used_us == 0 && connection_is_active(c) &&
+		connection_untestable(r->a, c) == NULL);
 	json_set_bool(data, "waits_open", guide_waits(c->provider) && c->received_us == 0);
 	if (guide_waits(c->provider) && c->received_us == 0 && c->provider->has_webhook)
 		guide_show_steps(r->a, c, data);
@@ -858,25 +862,40 @@ int connection_page_waiting(struct req *r)
 	    "connection/waiting", data);
 }
 
-int connection_page_test(struct req *r)
+/* What the test came to, in words for the next page. */
+static void tell_test(struct req *r, const struct connection *c, const json_t *result, bool proves)
 {
-	struct connection *c = connection_asked(r);
-	bool is_ok, stands;
-	json_t *result;
-
-	if (c == NULL)
-		return 0;
-	stands = c->push_failed && c->last_error != NULL && connection_is_active(c);
-	result = json_own(r->a, connection_test(r->app, r->a, c));
-	is_ok = json_bool(result, "ok");
+	const bool is_ok = json_bool(result, "ok"),
+		   is_destination = provider_can(c->provider, "crm_push"),
+		   stands = c->push_failed && c->last_error != NULL && connection_is_active(c);
 	const char *detail = json_str(result, "detail");
-	chrome_flash(r, is_ok ? "ok" : "error", "%s%s%s, in %lld ms.%s",
-	    is_ok ? "The connection works" : "The test failed",
+
+	chrome_flash(r,
+	    !is_ok   ? "error"
+	    : proves ? "ok"
+		     : "warning",
+	    "%s%s%s, in %lld ms.%s",
+	    !is_ok   ? "The test failed"
+	    : proves ? "The connection works"
+		     : "It answers, but this proves nothing yet",
 	    detail != NULL && detail[0] != '\0' ? ": " : "", detail != NULL ? detail : "",
 	    (long long)json_int(result, "latencyMs"),
 	    is_ok && stands ? " But a test sends no lead, and the last lead that was sent there "
 			      "was not taken: what it said of that stands below."
-			    : "");
+	    : is_ok && !proves && is_destination ? " Send a test lead to see whether it is taken."
+						 : "");
+}
+
+int connection_page_test(struct req *r)
+{
+	struct connection *c = connection_asked(r);
+	bool proves;
+	json_t *result;
+
+	if (c == NULL)
+		return 0;
+	result = json_own(r->a, connection_test(r->app, r->a, c, &proves));
+	tell_test(r, c, result, proves);
 	return str_is(req_form(r, "back"), "destinations") ? res_redirect(r, "/admin/crm")
 							   : back_to_connection(r, c);
 }

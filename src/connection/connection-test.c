@@ -30,9 +30,16 @@ static const char *test_deed(
 static const char test_nothing_there[] =
     ": something answers there, but has nothing to read at this address; check its spelling";
 
+/* Of an address that is only written to, an answer that is no success may be right, and tells that
+ * something is there; it does not tell whether a lead would be taken. */
+static bool test_proves(const struct call_result *res)
+{
+	return res->status >= 200 && res->status < 300;
+}
+
 /* What the test shows goes into the connection; a passing fault changes no status. */
 static json_t *test_by_action(
-    struct app *app, struct arena *a, const struct connection *c, const char *action)
+    struct app *app, struct arena *a, const struct connection *c, const char *action, bool *proves)
 {
 	struct connection_call call = {
 	    .app = app, .a = a, .c = c, .action = action, .policy = CALL_POLICY_ONCE};
@@ -45,6 +52,7 @@ static json_t *test_by_action(
 		    arena_printf(
 			a, "%s (%s)", call.result.error, test_deed(a, c->provider, &call.result)));
 	connection_prove(app, a, call.c, action, call.result.output);
+	*proves = test_proves(&call.result);
 	return test_verdict(true, call.duration_us,
 	    arena_printf(a, "HTTP %d%s (%s)", call.result.status,
 		call.result.status == 404 ? test_nothing_there : "",
@@ -87,20 +95,21 @@ const char *connection_untestable(struct arena *a, const struct connection *c)
 	    c->provider->has_webhook ? " Webhooks work without one" : "");
 }
 
-json_t *connection_test(struct app *app, struct arena *a, struct connection *c)
+json_t *connection_test(struct app *app, struct arena *a, struct connection *c, bool *proves)
 {
 	const char *action = c->provider->test_action, *why_not = connection_untestable(a, c);
 	json_t *result;
 
+	*proves = false;
 	if (why_not != NULL)
 		return test_verdict(action == NULL, 0, why_not);
 	if (app->shared == NULL)
-		return test_by_action(app, a, c, action);
+		return test_by_action(app, a, c, action, proves);
 	if (!shared_wait_begin(
 		app->shared, uuid_number(c->account_id), config_waiters(app->config)))
 		return test_verdict(
 		    false, 0, "Too many tests wait for answers at the moment: try again shortly");
-	result = test_by_action(app, a, c, action);
+	result = test_by_action(app, a, c, action, proves);
 	shared_wait_end(app->shared);
 	return result;
 }

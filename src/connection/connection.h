@@ -173,8 +173,9 @@ int connection_remove_all(struct req *r, const struct provider *p, struct err *e
 json_t *connection_json(const struct connection *c);
 
 /* Test: the manifest's test action, or for custom_crm a request to its URL:
- * {"ok","latencyMs","detail"}. */
-json_t *connection_test(struct app *app, struct arena *a, struct connection *c);
+ * {"ok","latencyMs","detail"}. *proves: the answer shows that what is sent there would be taken, as
+ * one that is no success does not, even where it is a good sign. */
+json_t *connection_test(struct app *app, struct arena *a, struct connection *c, bool *proves);
 
 /* Handlers (product/routes.def). */
 int connection_api_status(struct req *r);     /* GET /providers/:type/status */

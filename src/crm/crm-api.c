@@ -215,6 +215,7 @@ int crm_api_test(struct req *r)
 	struct uuid id;
 	struct connection *c;
 	struct err err = ERR_INIT;
+	bool proves;
 	int found;
 
 	if (!req_param_uuid(r, "connectionId", &id))
@@ -224,7 +225,7 @@ int crm_api_test(struct req *r)
 		return res_error(r, &err);
 	if (found == 0 || !provider_can(c->provider, "crm_push"))
 		return res_problem(r, 404, "There is no such destination");
-	return res_json(r, 200, connection_test(r->app, r->a, c));
+	return res_json(r, 200, connection_test(r->app, r->a, c, &proves));
 }
 
 int crm_api_deliveries(struct req *r)

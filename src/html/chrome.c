@@ -80,6 +80,7 @@ static json_t *flash_take(struct req *r)
 	flash = json_object();
 	json_set_bool(flash, "is_error", message.p[0] == 'e');
 	json_set_bool(flash, "is_note", message.p[0] == 'n');
+	json_set_bool(flash, "is_warning", message.p[0] == 'w');
 	json_set_strn(flash, "text", (struct str){message.p + 1, message.n - 1});
 	return flash;
 }

@@ -20,8 +20,8 @@ void chrome_wrong(struct req *r, json_t *data, const char *field, const char *ms
 /* Of a page that shows work under way, begun then: adds "is_live" and lets the page come again by
  * itself, soon at first so that short work is seen done, then less often; ?live=0 stops it. */
 void chrome_refresh(struct req *r, bool is_running, int64_t since_us, json_t *data);
-/* A message shown once on the next page (signed cookie). kind: "ok", "error", or "note" for what is
- * neither. */
+/* A message shown once on the next page (signed cookie). kind: "ok", "error", "warning" for
+ * what may be well and may not, or "note" for what is neither. */
 void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 int chrome_problem_page(struct req *r, int status, const char *title, const char *detail);

@@ -251,7 +251,8 @@ static bool has_sandbox(const struct req *r)
 
 /* How far a newcomer is on the way from nothing to a lead that a destination has taken. */
 struct first_run {
-	bool has_source, has_destination, has_lead, has_success, has_failure, has_sandbox;
+	const struct connection *to; /* the destination that one knows best of, or NULL */
+	bool has_source, has_lead, has_success, has_failure, has_sandbox;
 	const json_t *leadless; /* a source whose calls make no leads, for want of a setting */
 };
 
@@ -273,6 +274,23 @@ static void dashboard_add_source_step(struct arena *a, json_t *steps, const stru
 		    href, "Set the lead fields");
 }
 
+/* One that was called without an error is known better than one that was never called. */
+static int destination_known(const struct connection *c)
+{
+	return c == NULL ? 0 : c->last_used_us == 0 ? 1 : c->last_error != NULL ? 2 : 3;
+}
+
+static const char *dashboard_destination_words(struct arena *a, const struct connection *to)
+{
+	const int known = destination_known(to);
+
+	if (known != 1 && known != 2)
+		return "Any CRM that takes leads over HTTP.";
+	return arena_printf(a, "%s is set up%s.", to->name,
+	    known == 2 ? ", but the last call to it failed"
+		       : ". Nothing was sent to it yet, so it is not known whether it works");
+}
+
 /* Once one has arrived somewhere they are over, wherever it came from. */
 static void dashboard_add_steps(struct arena *a, json_t *data, const struct first_run *f)
 {
@@ -281,15 +299,14 @@ static void dashboard_add_steps(struct arena *a, json_t *data, const struct firs
 	json_set_bool(data, "is_new", !f->has_success);
 	json_set(data, "steps", steps);
 	dashboard_add_source_step(a, steps, f);
-	dashboard_add_step(steps, f->has_destination, f->has_source, "Connect a destination",
-	    "Any CRM that takes leads over HTTP.", "/admin/connections?role=destination#catalogue",
+	dashboard_add_step(steps, f->to != NULL, f->has_source, "Connect a destination",
+	    dashboard_destination_words(a, f->to), "/admin/connections?role=destination#catalogue",
 	    "Choose a destination");
-	dashboard_add_step(steps, f->has_lead, f->has_source && f->has_destination,
-	    "Send a test lead",
+	dashboard_add_step(steps, f->has_lead, f->has_source && f->to != NULL, "Send a test lead",
 	    f->has_sandbox ? "By hand, from your own form, or from the sandbox."
 			   : "By hand, or from your own form.",
 	    "/admin/leads/test", "Send one");
-	dashboard_add_step(steps, false, f->has_destination && f->has_lead,
+	dashboard_add_step(steps, false, f->to != NULL && f->has_lead,
 	    "See it arrive at the destination",
 	    f->has_failure ? "A destination refused it: what it said is in the list."
 			   : "It goes by itself, within a second.",
@@ -340,7 +357,9 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 		else
 			connection_tell_error(r->a, row, "It", json_str(row, "lastError"));
 	}
-	first.has_destination = nto > 0;
+	for (i = 0; i < nto; i++)
+		if (destination_known(to[i]) > destination_known(first.to))
+			first.to = to[i];
 	provider_label_rows(r->app, rows);
 	json_set(data, "connections", json_incref(rows));
 	dashboard_add_steps(r->a, data, &first);

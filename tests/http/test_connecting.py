@@ -8,6 +8,7 @@ import json
 import re
 import uuid
 
+from peer import Peer
 from harness import Browser, equal, has, here, hmac_hex, run, test, true, wait_until
 from markup import Tags
 from tenant import Tenant
@@ -422,6 +423,63 @@ def _():
     for part in ("Enter the client secret or the private-app token.", "Check 1 field: Client secret",
                  'aria-describedby="credentials.webhookSecret-wrong credentials.webhookSecret-help"', "autofocus"):
         has(wrong.text, part)
+
+
+@test("after an error what is not kept of credentials is said beside each; what was typed elsewhere stays")
+def _():
+    b = signed_in()
+    lost = "Not kept: enter it again"
+    page = b.follow("/admin/connect/custom_crm")
+    true(lost not in page.text, "nothing was typed")
+    form = {"name": "Typed", "settings.url": "no address", "settings.auth.type": "header", "credentials.apiKey": "key-1"}
+    wrong = b.post(form_of(page), form)
+    check_page(wrong, 422)
+    equal(re.findall(r'<label for="([^"]+)">[^<]*(?:<span class="optional">[^<]*</span>)? <span class="wrong-text">' + lost, wrong.text),
+          ["credentials.apiKey"])
+    true("key-1" not in wrong.text, "a credential is never shown")
+    c = here().connect("custom_crm", {"apiKey": "key-1"}, {"url": "https://crm.example.com/x"})
+    edit = "/admin/connections/%s/edit" % c["id"]
+    b.get(edit)
+    equal(b.post(edit, form).text.count(lost), 1)
+    equal(b.post(edit, {**form, "credentials.apiKey": ""}).text.count(lost), 0)
+    page = b.follow("/admin/connect/meta_lead_ads")
+    true(lost not in b.post(form_of(page), {"credentials.verifyToken": "token-of-mine"}).text, "that one is shown again")
+    here().api("DELETE", "/connections/" + c["id"])
+
+
+@test("a destination that was never called claims nothing: its page and Home say so until it was tested; an answer may prove nothing")
+def _():
+    t = Tenant()
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    with Peer(status=405) as peer:
+        page = b.follow("/admin/connect/custom_crm")
+        made = b.post(form_of(page), {"name": "Untried CRM", "settings.url": peer.url + "/leads", "settings.auth.type": "none"})
+        at = made.header("Location")
+        page = b.get(at)
+        check_page(page)
+        has(page.text, "Untried CRM is saved.")
+        has(page.text, "Nothing was sent to Untried CRM yet, so it is not known whether it works.")
+        has(page.text, "Test it</button>")
+        home = b.get("/admin/dashboard")
+        check_page(home)
+        has(home.text, "Untried CRM is set up. Nothing was sent to it yet, so it is not known whether it works.")
+        for status, kind, said in ((405, " flash-note note-warn", "It answers, but this proves nothing yet: HTTP 405"),
+                                   (404, " flash-note note-warn", "It answers, but this proves nothing yet: HTTP 404"),
+                                   (422, " flash-note note-warn", "It answers, but this proves nothing yet: HTTP 422"),
+                                   (200, "", "The connection works: HTTP 200"),
+                                   (503, " flash-error", "The test failed: HTTP 503")):
+            peer.status = status
+            b.get(at)
+            equal(b.post(at + "/test", {}).status, 303)
+            page = b.get(at)
+            check_page(page)
+            [(is_, text)] = re.findall(r'<p class="flash([^"]*)" role="(?:status|alert)">.*?<span>(.*?)</span></p>', page.text)
+            equal((is_, text.startswith(said)), (kind, True), text)
+            equal("Send a test lead to see whether it is taken." in text, kind == " flash-note note-warn", text)
+            true("Nothing was sent to" not in page.text, "it was called")
+            home = b.get("/admin/dashboard").text
+            equal(("Any CRM that takes leads" in home, "the last call to it failed" in home), (status != 503, status == 503), status)
 
 
 if __name__ == "__main__":

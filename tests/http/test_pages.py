@@ -187,9 +187,9 @@ def _():
     path = made.header("Location")
     page = b.get(path)
     check_page(page)
-    has(page.text, "Shop is connected")
+    has(page.text, "Shop is saved")
     true("canary-3141" not in page.text, "a credential is never shown")
-    true("Shop is connected" not in b.get(path).text, "a message is shown once")
+    true("Shop is saved" not in b.get(path).text, "a message is shown once")
     id_ = path.rsplit("/", 1)[1]
     known = here().api("GET", "/connections/" + id_).json()
     equal(known["settings"]["headers"], {"X-One": "1", "X-Two": "2"})
