@@ -46,6 +46,60 @@ static const char *setting_text(struct arena *a, const struct setting_spec *s, c
 	return text != NULL ? text : "";
 }
 
+/* ---- its name -------------------------------------------------------------------------------- */
+
+/* Does another connection than c (NULL: a new one) go by it? By case they are not told apart. */
+static bool name_is_taken(
+    struct arena *a, const json_t *names, const struct connection *c, const char *name)
+{
+	const char *id, *own = c == NULL ? "" : uuid_dup(a, c->id);
+	json_t *o;
+
+	json_object_each(names, id, o)
+		if (strcmp(id, own) != 0 && strcasecmp(json_str(o, "name"), name) == 0)
+			return true;
+	return false;
+}
+
+/* "Custom CRM", or where one is called so "Custom CRM 2". */
+static const char *form_free_name(struct req *r, const struct provider *p, const json_t *names)
+{
+	const char *name = p->display_name;
+
+	for (int i = 2; name_is_taken(r->a, names, NULL, name); i++)
+		name = arena_printf(r->a, "%s %d", p->display_name, i);
+	return name;
+}
+
+/* Without the others' names any is free. */
+static const char *form_proposed_name(struct req *r, const struct provider *p)
+{
+	struct err ignored = ERR_INIT;
+	json_t *names;
+
+	if (connection_names(r->app, r->a, &r->actor.account_id, &names, &ignored) == -1)
+		return p->display_name;
+	return form_free_name(r, p, names);
+}
+
+int connection_form_name(struct req *r, const struct provider *p, const struct connection *c,
+    json_t *body, struct err *err)
+{
+	const char *name = json_str(body, "name");
+	json_t *names;
+
+	if (c != NULL && (name == NULL || strcmp(name, c->name) == 0))
+		return 0;
+	if (connection_names(r->app, r->a, &r->actor.account_id, &names, err) == -1)
+		return -1;
+	if (name == NULL)
+		json_set_str(body, "name", form_free_name(r, p, names));
+	else if (name_is_taken(r->a, names, c, name))
+		return err_field(err, ERR_INVALID, "name",
+		    "is taken by another connection: choose one that tells them apart");
+	return 0;
+}
+
 /* ---- fields ---------------------------------------------------------------------------------- */
 
 static const char *setting_kind(enum setting_type type)
@@ -332,6 +386,14 @@ bool form_fields_are_wrong(const json_t *fields)
 	return false;
 }
 
+static void form_add_name_error(struct form_fields *f, json_t *data)
+{
+	if (f->wrong == NULL || strcmp(f->wrong->field, "name") != 0)
+		return;
+	f->shown = "Name";
+	json_set_str(data, "name_error", form_error_words(f, f->shown, NULL, false));
+}
+
 void connection_form_fields(struct req *r, const struct provider *p, const struct connection *c,
     const struct err *wrong, json_t *data)
 {
@@ -349,7 +411,8 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 	json_set_str(data, "name",
 	    form_is_posted(r) ? form_sent_text(r, req_form(r, "name"))
 	    : c != NULL       ? c->name
-			      : p->display_name);
+			      : form_proposed_name(r, p));
+	form_add_name_error(&f, data);
 	form_tell_wrong(&f, data);
 	json_set(data, "credentials", credentials);
 	json_set(data, "settings", settings);

@@ -15,6 +15,10 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 bool form_fields_are_wrong(const json_t *fields);
 /* The posted form as a connect body {name,credentials,settings}; arena-owned. */
 json_t *connection_form_body(struct req *r, const struct provider *p);
+/* The name of that body: where a new one has none it gets one that is free; of two that people make
+ * in pages none may have the name of the other, ERR_INVALID. */
+int connection_form_name(struct req *r, const struct provider *p, const struct connection *c,
+    json_t *body, struct err *err);
 /* Adds "auto_push" {label,is_on} where leads come from it or go to it by themselves. */
 void connection_form_auto_push(struct req *r, const struct connection *c, json_t *data);
 /* The same as a change of c: empty credentials keep what is stored, empty settings are removed. */

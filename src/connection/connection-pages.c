@@ -93,6 +93,15 @@ void connection_tell_kind(json_t *row)
 	    name == NULL || kind == NULL || strcasecmp(name, kind) == 0 ? NULL : kind);
 }
 
+void connection_link_credentials(struct req *r, json_t *o, const char *connection_id)
+{
+	json_set_str(o, "credentials_href",
+	    connection_id != NULL && json_bool(o, "asks_credentials") &&
+		    (r->actor.permissions & PERMIT(CONNECTIONS_WRITE)) != 0
+		? arena_printf(r->a, "/admin/connections/%s/edit", connection_id)
+		: NULL);
+}
+
 void connection_add_figure(json_t *data, const struct connection_figure *f)
 {
 	json_t *figures = json_object_get(data, "figures"), *o = json_object();
@@ -253,6 +262,7 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 		connection_tell_push_error(r->a, o, "It", error);
 	else
 		connection_tell_error(r->a, o, "It", error);
+	connection_link_credentials(r, o, json_str(o, "id"));
 	json_set_time(o, "receivedAt", c->received_us);
 	json_set_time(o, "handshakeAt", c->handshake_us);
 	return o;
@@ -522,6 +532,7 @@ int connection_page_create(struct req *r)
 	struct uuid id;
 	struct err err = ERR_INIT;
 	const char *became;
+	json_t *body;
 	bool is_reserved;
 
 	if (p == NULL)
@@ -530,8 +541,9 @@ int connection_page_create(struct req *r)
 	became = is_reserved ? reserved_became(r, &id) : NULL;
 	if (became != NULL)
 		return res_redirect(r, became);
-	if (connection_add_as(
-		r, p, is_reserved ? &id : NULL, connection_form_body(r, p), &c, &err) == -1) {
+	body = connection_form_body(r, p);
+	if (connection_form_name(r, p, NULL, body, &err) == -1 ||
+	    connection_add_as(r, p, is_reserved ? &id : NULL, body, &c, &err) == -1) {
 		if (err.code == ERR_INVALID || err.code == ERR_REFUSED)
 			return connection_form_page(r, 422, p, NULL, &err);
 		return res_error(r, &err);
@@ -583,11 +595,15 @@ int connection_page_edit_post(struct req *r)
 {
 	struct connection *c = connection_asked(r), *changed;
 	struct err err = ERR_INIT;
+	json_t *body;
 	int found;
 
 	if (c == NULL)
 		return 0;
-	found = connection_change(r, &c->id, connection_form_changes(r, c), &changed, &err);
+	body = connection_form_changes(r, c);
+	found = connection_form_name(r, c->provider, c, body, &err) == -1
+		    ? -1
+		    : connection_change(r, &c->id, body, &changed, &err);
 	if (found == 0)
 		return no_such_connection(r);
 	if (found == -1) {
@@ -622,7 +638,7 @@ static void show_breaker_acts(const struct req *r, const struct connection *c, j
 
 /* Whether what is sent there waits, and why. */
 static void show_breaker(
-    const struct req *r, const struct connection *c, const struct breaker *b, json_t *data)
+    struct req *r, const struct connection *c, const struct breaker *b, json_t *data)
 {
 	json_t *o = json_object();
 	bool is_open = b->opened_us != 0, is_paused = breaker_is_paused(b, JOB_LIVE);
@@ -636,6 +652,7 @@ static void show_breaker(
 	json_set_time(o, "since", b->opened_us);
 	json_set_str(o, "lastError", b->last_error);
 	connection_tell_error(r->a, o, "It", b->last_error);
+	connection_link_credentials(r, o, uuid_dup(r->a, c->id));
 	json_set_time(o, "nextProbeAt", b->probe_at_us);
 	json_set_bool(o, "is_soon", b->probe_at_us < clock_now_us() + BREAKER_PROBE_FIRST_US);
 	show_breaker_acts(r, c, o);
@@ -738,6 +755,7 @@ int connection_show_subscriptions(
 			continue;
 		json_set_str(row, "chip", is_failing ? "failed" : json_str(row, "status"));
 		connection_tell_error(r->a, row, "It", json_str(row, "error"));
+		connection_link_credentials(r, row, uuid_dup(r->a, c->id));
 		show_subscription_forms(r->a, row);
 		json_array_append(shown, row);
 	}

@@ -49,6 +49,9 @@ void connection_tell_kind(json_t *row);
  * push of a lead it says where its values come from. */
 void connection_tell_error(struct arena *a, json_t *o, const char *who, const char *error);
 void connection_tell_push_error(struct arena *a, json_t *o, const char *who, const char *error);
+/* After those, where the words ask for new credentials: adds "credentials_href", which
+ * connection/credentials.html draws, for who may enter them; connection_id NULL: for nobody. */
+void connection_link_credentials(struct req *r, json_t *o, const char *connection_id);
 /* How a connection stands, in one word for all pages: adds "state" (of its chip), "state_label",
  * and "is_usual" where nothing is to be told. held: "paused", "open", "probing", else its calls are
  * made. */

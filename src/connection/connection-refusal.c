@@ -239,6 +239,7 @@ static void tell_error(struct arena *a, json_t *o, const char *who, const char *
 	if (who == NULL)
 		who = "The other side";
 	json_set_bool(o, "has_answer", is_refusal);
+	json_set_bool(o, "asks_credentials", is_refusal && r.status == 401);
 	json_set_str(o, "error_words",
 	    is_refusal ? refusal_sentence(a, who, &r, is_push) : failure_sentence(a, who, error));
 }

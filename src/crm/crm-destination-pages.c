@@ -43,6 +43,7 @@ static void destination_show(struct req *r, json_t *o, const char *last_error)
 	json_set_bool(
 	    o, "error_is_new", json_time(o, "lastErrorAt") > json_time(o, "lastDeliveredAt"));
 	connection_tell_push_error(r->a, o, "It", json_str(o, "lastError"));
+	connection_link_credentials(r, o, json_str(o, "connectionId"));
 }
 
 /* How the last call of each ended is what its connection knows, whatever the call was for. */

@@ -35,6 +35,15 @@ void crm_tell_error_of(struct arena *a, json_t *delivery, const char *who)
 		    arena_printf(a, "Last time: %s", json_str(delivery, "error_words")));
 }
 
+void crm_link_credentials(struct req *r, json_t *delivery)
+{
+	const char *name = json_str(delivery, "name");
+	bool is_there = name != NULL && strcmp(name, DESTINATION_REMOVED) != 0;
+
+	connection_link_credentials(
+	    r, delivery, is_there ? json_str(delivery, "connectionId") : NULL);
+}
+
 const char *crm_lacking_text(struct arena *a, const json_t *attempt)
 {
 	const json_t *missing = json_object_get(attempt, "missing"), *one;

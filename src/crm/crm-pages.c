@@ -113,7 +113,7 @@ static bool lead_has_open_destination(const json_t *destinations)
 
 /* A time of trying again that has passed is no promise: the lane is held back, or the runner is at
  * it. */
-static void show_destinations(struct arena *a, json_t *destinations)
+static void show_destinations(struct req *r, json_t *destinations)
 {
 	int64_t now_us = clock_now_us();
 	json_t *destination;
@@ -125,8 +125,9 @@ static void show_destinations(struct arena *a, json_t *destinations)
 		    destination, "is_due", json_time(destination, "nextAttemptAt") <= now_us);
 		json_set_str(destination, "statusLabel",
 		    word_label(delivery_statuses, json_str(destination, "status")));
-		json_set_str(destination, "lacking", crm_lacking_text(a, destination));
-		crm_tell_error(a, destination);
+		json_set_str(destination, "lacking", crm_lacking_text(r->a, destination));
+		crm_tell_error(r->a, destination);
+		crm_link_credentials(r, destination);
 	}
 }
 
@@ -203,7 +204,7 @@ int crm_page_lead_detail(struct req *r)
 	json_set(lead, "destinations", json_incref(destinations));
 	lead_show_delivery(r->a, lead, str_from(stage));
 	json_object_del(json_object_get(lead, "delivery"), "who"); /* they stand below it */
-	show_destinations(r->a, destinations);
+	show_destinations(r, destinations);
 	json_set(data, "destinations", json_incref(destinations));
 	lead_show_live(r, lead, destinations, data);
 	json_set_bool(data, "has_destinations", json_array_size(destinations) > 0);

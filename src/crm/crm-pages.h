@@ -12,6 +12,8 @@ void crm_show_tabs(json_t *data, enum crm_tab current);
  * the destination's name, or by another word where that stands beside. */
 void crm_tell_error(struct arena *a, json_t *delivery);
 void crm_tell_error_of(struct arena *a, json_t *delivery, const char *who);
+/* Its connection_link_credentials. */
+void crm_link_credentials(struct req *r, json_t *delivery);
 /* What a delivery or an attempt lacked: "customFields.size, company", or NULL. */
 const char *crm_lacking_text(struct arena *a, const json_t *attempt);
 /* Why, where the filter asks for one reason (delivery_routes), in words; else NULL. */

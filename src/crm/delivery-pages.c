@@ -139,6 +139,7 @@ static int delivery_show(struct req *r, json_t *d, json_t *attempts)
 	json_set_str(d, "lacking", crm_lacking_text(r->a, d));
 	json_array_each(attempts, i, attempt)
 		attempt_show(r, attempt);
+	crm_link_credentials(r, d);
 	json_set(data, "delivery", json_incref(d));
 	chrome_refresh(r, delivery_is_under_way(d) && str_is(req_query(r, "live"), "1"),
 	    json_time(d, "updatedAt"), data);

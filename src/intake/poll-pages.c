@@ -22,7 +22,7 @@ static const char *every_text(struct arena *a, int64_t seconds)
 	return arena_printf(a, "every %lld seconds", (long long)seconds);
 }
 
-static void polls_show(struct req *r, json_t *rows)
+static void polls_show(struct req *r, const struct connection *c, json_t *rows)
 {
 	json_t *row;
 	size_t i;
@@ -36,6 +36,7 @@ static void polls_show(struct req *r, json_t *rows)
 		    : strcmp(status, "waiting") == 0 ? NULL /* as it should be */
 						     : status);
 		connection_tell_error(r->a, row, "It", json_str(row, "error"));
+		connection_link_credentials(r, row, uuid_dup(r->a, c->id));
 		json_set_bool(row, "is_waiting", strcmp(status, "waiting") == 0);
 		json_set_bool(row, "is_paused", strcmp(status, "paused") == 0);
 		json_set_str(row, "every", every_text(r->a, json_int(row, "intervalSeconds")));
@@ -80,7 +81,7 @@ int polls_tell_connection(struct req *r, const struct connection *c, json_t *dat
 	if (polls_json(r->app, r->a, c, rows, err) == -1 ||
 	    backfills_show(r, c, backfills, err) == -1)
 		return -1;
-	polls_show(r, rows);
+	polls_show(r, c, rows);
 	json_set_bool(data, "has_polls", json_array_size(rows) > 0);
 	json_set_bool(data, "has_backfills", json_array_size(backfills) > 0);
 	return 0;

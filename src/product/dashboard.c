@@ -356,6 +356,7 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 			connection_tell_push_error(r->a, row, "It", json_str(row, "lastError"));
 		else
 			connection_tell_error(r->a, row, "It", json_str(row, "lastError"));
+		connection_link_credentials(r, row, json_str(row, "id"));
 	}
 	for (i = 0; i < nto; i++)
 		if (destination_known(to[i]) > destination_known(first.to))

@@ -8,9 +8,9 @@ import json
 import re
 import uuid
 
-from peer import Peer
 from harness import Browser, equal, has, here, hmac_hex, run, test, true, wait_until
 from markup import Tags
+from peer import Peer
 from tenant import Tenant
 
 SECRET = "canary-" + uuid.uuid4().hex
@@ -480,6 +480,57 @@ def _():
             true("Nothing was sent to" not in page.text, "it was called")
             home = b.get("/admin/dashboard").text
             equal(("Any CRM that takes leads" in home, "the last call to it failed" in home), (status != 503, status == 503), status)
+
+
+@test("credentials that were refused have a link to where they are entered, wherever a page says to, for who may")
+def _():
+    t = Tenant()
+    b, viewer = Browser(here()), Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    email = uuid.uuid4().hex + "@example.com"
+    here().ctl("user", "add", "--account", t.id, "--email", email, "--role", "viewer", "--password", "a long enough password")
+    viewer.sign_in(email, "a long enough password")
+    with Peer(status=401) as peer:
+        c = t.connect("custom_crm", {"apiKey": "key-1"}, {"url": peer.url + "/leads"}, name="Shut CRM")
+        at = "/admin/connections/" + c["id"]
+        lead = t.new_lead(email="shut@example.com")
+        wait_until(lambda: t.get("/connections/" + c["id"])["status"] == "error", what="the refusal")
+        said = re.compile(r'or enter new credentials\. <a href="%s/edit">Enter new credentials</a>' % at)
+        for path in (at, "/admin/connections", "/admin/dashboard", "/admin/crm"):
+            page = b.get(path)
+            check_page(page)
+            true(said.search(page.text), path)
+            page = viewer.get(path).text
+            has(page, "or enter new credentials.", path)
+            true(at + "/edit" not in page, path)
+        equal(wait_until(lambda: said.search(b.get("/admin/leads/" + lead["id"]).text) is not None, what="the lead's page"), True)
+
+
+@test("two connections of a provider are told apart: the second is proposed another name, and a taken one is refused by name")
+def _():
+    t = Tenant()
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    proposed = r'name="name" value="([^"]*)"'
+    taken = "Name is taken by another connection: choose one that tells them apart."
+    for name in ("Custom webhook", "Custom webhook 2", "Custom webhook 3"):
+        page = b.follow("/admin/connect/custom_webhook")
+        equal(re.search(proposed, page.text).group(1), name)
+        if name != "Custom webhook":
+            wrong = b.post(form_of(page), {"name": "custom Webhook", "credentials.webhookSecret": SECRET})
+            check_page(wrong, 422)
+            has(wrong.text, "Check 1 field: Name")
+            has(wrong.text, '<small class="wrong" id="name-wrong">' + taken)
+        made = b.post(form_of(page), {"name": name if name[-1] == "2" else "", "credentials.webhookSecret": SECRET})
+        equal(made.status, 303, made)
+        at = made.header("Location").replace("/waiting", "")
+    equal(sorted(c["name"] for c in t.get("/connections")["data"]), ["Custom webhook", "Custom webhook 2", "Custom webhook 3"])
+    b.get(at + "/edit")
+    wrong = b.post(at + "/edit", {"name": "Custom webhook"})
+    check_page(wrong, 422)
+    has(wrong.text, taken)
+    equal(b.post(at + "/edit", {"name": "Custom webhook 3"}).status, 303, "its own name is its own")
+    equal(t.connect("custom_webhook", {"webhookSecret": SECRET}, name="Custom webhook")["name"], "Custom webhook", "by API as before")
 
 
 if __name__ == "__main__":
