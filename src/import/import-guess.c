@@ -6,11 +6,11 @@
  * would not be known again, and each row would make a new one.
  *
  * A key is called like one, has a value in every row that is looked at, and no value twice: so
- * importing the same file again changes records instead of making them anew. People without any go
- * by their email where most rows have one: the others are skipped, and the preview says so. A type
- * is what all
- * cells that are looked at are; a later cell that is not costs its row. So what only looks like a
- * number stays a text: what identifies, phones, codes that begin with a zero. */
+ * importing the same file again changes records instead of making them anew. An id goes before an
+ * email, which is corrected now and then. People without any go by their email where most rows have
+ * one: the others are skipped, and the preview says so. A type is what all cells that are looked at
+ * are; a later cell that is not costs its row. So what only looks like a number stays a text: what
+ * identifies, phones, codes that begin with a zero. */
 #include <ctype.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@
 
 #define GUESS_ROWS 1000   /* looked at */
 #define GUESS_TASKS 50    /* the last imports, looked at for one of the same columns */
-#define RANK_OF_PEOPLE 0  /* of an email as their key */
+#define RANK_EMAIL 2      /* of an email as a key: behind what is called an id */
 #define NUMBER_LONGEST 15 /* characters: longer ones are ids */
 
 /* A name without blanks, marks and case: "Contact ID" is contactid. */
@@ -47,23 +47,36 @@ static bool name_ends_with_id(struct str name)
 	       (end[0] == 'I' && islower((unsigned char)end[-1]));
 }
 
-/* How well a column of that name tells rows apart, 0 best; -1: not at all. People are known by
- * their email, other things by an id. */
-static int name_rank(struct str name, bool is_person)
+/* "Customer no.", "Kunden-Nr.", "Member number": the number that somebody or something has. Others
+ * are no names: a phone's, a house's. */
+static bool name_is_of_number(const char *plain)
 {
-	static const char *const codes[] = {"sku", "uuid", "ordernumber", "invoicenumber", NULL};
+	static const char *const whose[] = {"customer", "contact", "client", "member", "lead",
+	    "person", "user", "order", "invoice", "deal", "kunden", "kontakt", "mitglieds",
+	    "bestell", "auftrags", "rechnungs", NULL};
+	static const char *const what[] = {"no", "nr", "num", "number", "nummer", NULL};
+
+	for (size_t i = 0; whose[i] != NULL; i++)
+		for (size_t k = 0; what[k] != NULL; k++)
+			if (strncmp(plain, whose[i], strlen(whose[i])) == 0 &&
+			    strcmp(plain + strlen(whose[i]), what[k]) == 0)
+				return true;
+	return false;
+}
+
+/* How well a column of that name tells rows apart, 0 best; -1: not at all. An id stays when an
+ * email is corrected. */
+static int name_rank(struct str name)
+{
 	char plain[64];
 
 	if (!name_plain(name, plain, sizeof(plain)))
 		return -1;
 	if (name_ends_with_id(name))
-		return is_person ? 1 : 0;
-	if (strcmp(plain, "email") == 0 || strcmp(plain, "emailaddress") == 0)
-		return is_person ? RANK_OF_PEOPLE : 3;
-	for (size_t i = 0; codes[i] != NULL; i++)
-		if (strcmp(plain, codes[i]) == 0)
-			return 2;
-	return -1;
+		return 0;
+	if (strcmp(plain, "sku") == 0 || strcmp(plain, "uuid") == 0 || name_is_of_number(plain))
+		return 1;
+	return strcmp(plain, "email") == 0 || strcmp(plain, "emailaddress") == 0 ? RANK_EMAIL : -1;
 }
 
 struct guess_column {
@@ -133,8 +146,8 @@ static void guess_see_type(struct buf *scratch, struct arena *a, const struct im
 }
 
 /* All that is asked of a column before its cells are seen. */
-static struct guess_column guess_begin(struct arena *a, const struct import_map *map, size_t i,
-    bool has_key, bool is_person, const json_t *mapping)
+static struct guess_column guess_begin(
+    struct arena *a, const struct import_map *map, size_t i, bool has_key, const json_t *mapping)
 {
 	const struct import_column *column = &map->header.v[i];
 	struct guess_column c = {.at = i, .rank = -1, .seen = map_new(a)};
@@ -142,7 +155,7 @@ static struct guess_column guess_begin(struct arena *a, const struct import_map 
 	if (column->role != ROLE_DATA)
 		return c;
 	if (!has_key)
-		c.rank = name_rank(column->name, is_person);
+		c.rank = name_rank(column->name);
 	if (json_object_get(mapping, column->name.p) == NULL && !column->has_id &&
 	    !column->has_phone && !column->has_email && !name_is_of_codes(column->name))
 		for (size_t k = 0; k < NGUESSED; k++)
@@ -165,7 +178,7 @@ static struct guess_column *guess_whole_key(struct guess_column *v, size_t n)
 static struct guess_column *guess_email(struct guess_column *v, size_t n, bool is_person)
 {
 	for (size_t i = 0; is_person && i < n; i++)
-		if (v[i].rank == RANK_OF_PEOPLE && map_count(v[i].seen) > v[i].blanks)
+		if (v[i].rank == RANK_EMAIL && map_count(v[i].seen) > v[i].blanks)
 			return &v[i];
 	return NULL;
 }
@@ -228,6 +241,18 @@ static bool headers_are_of(const json_t *headers, const struct import_map *map)
 	return is_same;
 }
 
+/* Are there still records that it has stored? Where all are deleted, none would be known again. */
+static int precedent_has_records(
+    struct db *db, struct arena *a, const struct task *before, bool *has, struct err *err)
+{
+	struct record_item of = {.account_id = before->account_id,
+	    .provider_type = before->provider_type,
+	    .resource_type = before->resource_type};
+	int64_t from_us = before->started_us != 0 ? before->started_us : before->created_us;
+
+	return record_has_of_time(db, a, &of, from_us, before->finished_us, has, err);
+}
+
 /* Has it stored rows as what t will? */
 static bool is_precedent(const struct task *before, const struct task *t)
 {
@@ -247,10 +272,15 @@ static int guess_remember(struct db *db, struct arena *a, const struct task *t,
 		return -1;
 	for (size_t i = 0; i < before.n && o->remembered == NULL; i++) {
 		struct import_options was;
+		bool has_records;
 
 		if (!is_precedent(&before.v[i], t) ||
 		    import_options_parse(a, before.v[i].args, &was, NULL) == -1 || was.is_errors ||
 		    import_is_lines(&was.format) || !headers_are_of(was.headers, map))
+			continue;
+		if (precedent_has_records(db, a, &before.v[i], &has_records, err) == -1)
+			return -1;
+		if (!has_records)
 			continue;
 		o->mapping = was.mapping;
 		o->key_columns = was.key_columns;
@@ -282,7 +312,7 @@ int import_guess(struct db *db, struct arena *a, const struct csv_source *source
 	has_key = import_map_has_id(map) || json_array_size(o->key_columns) > 0;
 	v = arena_array(a, n, sizeof(*v));
 	for (size_t i = 0; i < n; i++)
-		v[i] = guess_begin(a, map, i, has_key, is_person, o->mapping);
+		v[i] = guess_begin(a, map, i, has_key, o->mapping);
 	while (rows < GUESS_ROWS && (rc = csv_reader_next(rd, &row, err)) == 1) {
 		rows++;
 		for (size_t i = 0; row.problem == NULL && i < n; i++) {

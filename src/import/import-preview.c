@@ -357,6 +357,26 @@ static json_t *preview_remembered(const struct import_preview *p, const struct i
 	return o;
 }
 
+/* The columns of a map's key, as a form sends them back; never empty. */
+static const char *preview_shown(const struct import_preview *p, const struct import_map *map)
+{
+	struct buf *b = buf_new(p->r->a, 8 * CSV_COLUMNS);
+
+	buf_str(b, "keys");
+	for (size_t i = 0; i < p->n && !import_map_has_id(map); i++)
+		if (import_map_is_key(map, i))
+			buf_printf(b, " %zu", i);
+	return b->p;
+}
+
+/* Were the figures that somebody saw made with another key? Who sends no form has seen none. */
+static bool form_has_another_key(const struct import_preview *p, const struct import_map *map)
+{
+	struct str shown = req_form(p->r, "shown");
+
+	return shown.n > 0 && !str_is(shown, preview_shown(p, map));
+}
+
 /* map and is_cleared: as posted where that is any good. */
 static int preview_page(struct import_preview *p, int status, struct import_map *map,
     bool is_cleared, bool is_posted, const char *error)
@@ -384,6 +404,9 @@ static int preview_page(struct import_preview *p, int status, struct import_map 
 	    p->n > PREVIEW_COLUMNS ? (json_int_t)(p->n - PREVIEW_COLUMNS) : 0);
 	json_set_int(data, "column_count", (json_int_t)p->n);
 	json_set_str(data, "wrong", error);
+	json_set_str(data, "shown", preview_shown(p, map));
+	json_set_bool(data, "is_another_key",
+	    error == NULL && is_posted && str_is(req_form(r, "action"), "run"));
 	json_set_str(data, "key", import_map_key(r->a, map));
 	json_set_bool(data, "has_id", import_map_has_id(map));
 	json_set(data, "remembered", preview_remembered(p, map));
@@ -473,7 +496,7 @@ int import_page_run(struct req *r)
 	if (import_prepare(r->a, &p.source, &o, &map, &err) == -1)
 		return preview_page(
 		    &p, 422, p.plain, o.is_blank_cleared, true, import_error_sentence(r, &err));
-	if (str_is(action, "check"))
+	if (str_is(action, "check") || form_has_another_key(&p, map))
 		return preview_page(&p, 200, map, o.is_blank_cleared, true, NULL);
 	p.task.args = import_options_text(r->a, &o);
 	if (audit_change(r->app, r, &p.task.account_id, draft_run_body, &p, &err) == -1)

@@ -28,6 +28,27 @@ int record_count_known(struct db *db, struct arena *a, const struct record_item 
 	return 0;
 }
 
+#define TIME_LOOKED_AT "1000"
+DB_STMT(records_of_time, "SELECT COUNT(*) = " TIME_LOOKED_AT
+			 " OR IFNULL(SUM(provider_type = ? AND first_seen_at <= ?), 0) > 0"
+			 " FROM (SELECT provider_type, first_seen_at FROM records WHERE account_id "
+			 "= ? AND resource_type = ?"
+			 " AND updated_at >= ? ORDER BY updated_at LIMIT " TIME_LOOKED_AT ") r");
+
+int record_has_of_time(struct db *db, struct arena *a, const struct record_item *of,
+    int64_t from_us, int64_t until_us, bool *has, struct err *err)
+{
+	struct db_rows rows;
+
+	if (db_query(db, a, &records_of_time,
+		DB_VALS(db_strn(of->provider_type), db_int(until_us), db_uuid(&of->account_id),
+		    db_strn(of->resource_type), db_int(from_us)),
+		&rows, err) == -1)
+		return -1;
+	*has = db_get_int(&rows, 0, 0) != 0;
+	return 0;
+}
+
 enum { WHICH_ID, WHICH_LEAD, WHICH_COPY };
 DB_STMT_ROWS(records_which_leads,
     "SELECT r.id, l.id IS NOT NULL, EXISTS (SELECT 1 FROM lead_copies o WHERE"

@@ -96,6 +96,11 @@ int64_t record_count_slot(const char *source);
  * names. */
 int record_count_known(struct db *db, struct arena *a, const struct record_item *of,
     const struct str *ids, size_t n, int64_t *known, struct err *err);
+/* Whether records are there that were stored or changed from from_us on and are no newer than
+ * until_us, of the account, provider and type that `of` names; true where too many were changed
+ * since to look at all. */
+int record_has_of_time(struct db *db, struct arena *a, const struct record_item *of,
+    int64_t from_us, int64_t until_us, bool *has, struct err *err);
 /* Of records of the type lead: what they are to the leads, in the order of ids. */
 enum record_lead {
 	RECORD_LEAD_NONE, /* a record like any other */

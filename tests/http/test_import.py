@@ -439,7 +439,11 @@ def _():
         result = b.post(at, {"key": "0", "action": "run"}).header("Location")
         wait_until(lambda at=result: "chip-completed" in b.get(at).text, 30, "the result")
     equal(sorted(r["data"]["First name"] for r in records(t).values()), ["Anna", "Bob"])
-    for kind_, text, key in (("contact", rows % "Ann", "Email"),
+    for kind_, text, key in (("contact", rows % "Ann", "Contact ID"),
+                             ("contact", "Customer no.,Email\n7,a@example.com\n8,b@example.com\n", "Customer no."),
+                             ("contact", "Email,Phone no.\na@example.com,1\nb@example.com,2\n", "Email"),
+                             ("contact", "Contact ID,Email\n1,a@example.com\n1,b@example.com\n", "Email"),
+                             ("contact", "Contact ID,Email\n,a@example.com\n2,b@example.com\n", "Email"),
                              ("contact", "Name,Email\nA,a@example.com\nB,a@example.com\n", None),
                              ("contact", "Contact ID,Email\n1,a@example.com\n2,\n", "Contact ID"),
                              ("order", "Paid,Name\n1,A\n2,B\n", None),
@@ -507,7 +511,46 @@ def _():
     provider = provider[:-1]
     # other columns, another provider: no precedent
     for text, where in ((second.replace("Since", "From"), provider), (second, provider + "x")):
-        has(b.get(draft(b, "contact", text, providerType=where)).text, "whose <b>Email</b> is known")
+        true("last import of these columns" not in b.get(draft(b, "contact", text, providerType=where)).text,
+             "no precedent")
+
+
+@test("pages: with another key than that of the figures an import asks to look at its figures first")
+def _():
+    b, t = browser(), kind()
+    at = draft(b, t, "Contact ID,Email\nC-1,a@example.com\nC-2,\n")
+    shown = re.search(r'name="shown" value="([^"]*)"', b.get(at).text).group(1)
+    has(b.last.text, "whose <b>Contact ID</b> is known")
+    page = b.post(at, {"key": "1", "shown": shown, "action": "run"})
+    equal(page.status, 200, page)
+    has(page.text, "You chose another key, and nothing is imported yet: the figures below are those of <b>Email</b>")
+    has(page.text, "whose <b>Email</b> is known")
+    has(re.sub(r"</?b>", "", page.text), "Would be skipped: 1.")
+    # what it shows now is what it runs with
+    shown = re.search(r'name="shown" value="([^"]*)"', page.text).group(1)
+    none = b.post(at, {"key": "", "shown": shown, "action": "run"})
+    has(none.text, "the figures below are those of no key")
+    answer = b.post(at, {"key": "1", "shown": shown, "action": "run"})
+    equal(answer.status, 303, answer)
+    shown = re.search(r'name="shown" value="([^"]*)"', b.get(draft(b, t + "b", "a,b,c\n1,2,3\n")).text).group(1)
+    equal(shown, "keys")
+
+
+@test("pages: the key of an import whose records were all deleted is no reason for the next")
+def _():
+    b, t = browser(), kind()
+    rows = "Contact ID,Email,n\nC-1,a@example.com,1\nC-2,b@example.com,2\n"
+    result = run_draft(b, draft(b, t, rows), key="1")
+    has(b.get(draft(b, t, rows)).text, "whose <b>Email</b> is known")
+    send("external_id,x\n1,other\n", t)
+    query = html.unescape(re.search(r'name="query" value="([^"]*)"', b.get(result).text).group(1))
+    form = {"query": query, "scope": "all", "action": "delete"}
+    form.update(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', b.post("/admin/records/bulk", form).text))
+    equal(b.post("/admin/records/bulk", {**form, "query": query}).status, 303)
+    wait_until(lambda: list(records(t)) == ["1"], 30, "the deletion")
+    page = b.get(draft(b, t, rows)).text
+    has(page, "whose <b>Contact ID</b> is known")
+    true("last import of these columns" not in page, "none of its records is there")
 
 
 @test("pages: the order of several key columns stays that of the last import, and so does having none")
