@@ -81,6 +81,8 @@ int import_line_row(
 #define OUTLOOK_ROWS 10000 /* that are looked at */
 struct import_outlook {
 	struct arena *a;
+	struct db *db;
+	const struct task *task;
 	struct map *seen;      /* the ids of the file's rows so far */
 	int64_t rows, skipped; /* that were looked at, and that cannot be taken */
 	const char *problem;   /* of the first of those */
@@ -88,13 +90,17 @@ struct import_outlook {
 	int64_t repeated;      /* of a record that a row before is of */
 	int64_t blanks;        /* cells that say nothing */
 	bool has_others;       /* rows of other providers than the import's */
-	int64_t known;         /* records that are there already; import_outlook_end */
+	struct arena *batch;   /* of the rows that wait to be compared */
+	struct record_item items[LIMIT_DB_BATCH];
+	size_t nitems, compared; /* waiting; the first of `seen`, those included */
+	int64_t bytes;           /* of the compared rows */
+	struct record_comparison found;
 };
-void import_outlook_begin(struct import_outlook *o, struct arena *a);
-void import_outlook_see(struct import_outlook *o, const struct import_row *row);
-int import_outlook_end(
-    struct import_outlook *o, struct db *db, const struct task *t, struct err *err);
-/* Adds "outlook": {rows,fresh,known,skipped,keyless,…}. */
+void import_outlook_begin(
+    struct import_outlook *o, struct arena *a, struct db *db, const struct task *t);
+int import_outlook_see(struct import_outlook *o, const struct import_row *row, struct err *err);
+int import_outlook_end(struct import_outlook *o, struct err *err); /* always, it frees */
+/* Adds "outlook": {rows,fresh,changed,same,skipped,keyless,…}. */
 void import_outlook_show(const struct import_outlook *o, json_t *data);
 
 /* Appends a text as JSON. */

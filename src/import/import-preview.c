@@ -273,14 +273,17 @@ static int preview_add_rows(struct import_preview *p, json_t *data, json_t *colu
 	int rc = import_open(p->r->a, &p->source, &p->o, &rd, &ignored, &row, err) == -1 ? -1 : 1;
 
 	json_set(data, "rows", rows);
-	import_outlook_begin(outlook, p->r->a);
+	import_outlook_begin(outlook, p->r->a, p->r->app->db, &p->task);
 	while (
 	    rc == 1 && outlook->rows < OUTLOOK_ROWS && (rc = csv_reader_next(rd, &row, err)) == 1) {
 		struct import_row read;
 
 		arena_reset(a);
 		import_map_row(map, a, &row, &read);
-		import_outlook_see(outlook, &read);
+		if (import_outlook_see(outlook, &read, err) == -1) {
+			rc = -1;
+			break;
+		}
 		if (outlook->rows <= PREVIEW_EXAMPLED)
 			columns_add_examples(columns, &row);
 		if (outlook->rows <= PREVIEW_ROWS ||
@@ -288,7 +291,7 @@ static int preview_add_rows(struct import_preview *p, json_t *data, json_t *colu
 			json_array_append_new(rows, preview_row_json(p, &row, read.problem));
 	}
 	arena_free(a);
-	if (rc == -1 || import_outlook_end(outlook, p->r->app->db, &p->task, err) == -1)
+	if (import_outlook_end(outlook, rc == -1 ? NULL : err) == -1 || rc == -1)
 		return -1;
 	import_outlook_show(outlook, data);
 	json_set_bool(data, "has_rows", outlook->rows > 0);

@@ -1,6 +1,9 @@
 /* What is known of many records: which ids the store has, as an import tells before it begins;
  * which of the type lead are leads. */
+#include "record/record-cells.h"
 #include "record/record-internal.h"
+
+#define COMPARED_BYTES "65536" /* of a stored record: longer ones are not looked at */
 
 DB_STMT_ROWS(records_known,
     "SELECT COUNT(*) FROM records WHERE account_id = ? AND provider_type = ? AND resource_type = ?"
@@ -24,6 +27,54 @@ int record_count_known(struct db *db, struct arena *a, const struct record_item 
 			v, LIMIT_DB_BATCH, 1, &rows, err) == -1)
 			return -1;
 		*known += db_get_int(&rows, 0, 0);
+	}
+	return 0;
+}
+
+/* Does the merge of it change nothing? Whatever the clocks say: a file comes last. */
+static bool item_is_stored(struct arena *a, const struct record_item *it, struct str text)
+{
+	json_t *stored = json_parse_stored(a, text, NULL), *patch = json_parse(a, it->data, NULL);
+
+	if (!json_is_object(stored) || !json_is_object(patch))
+		return false;
+	if (it->is_of_cells)
+		record_keep_printed(a, stored, patch, it->has_cleared);
+	return !json_merge(stored, patch);
+}
+
+enum { COMPARED_ID, COMPARED_SIZE, COMPARED_DATA };
+DB_STMT_ROWS(records_compared,
+    "SELECT external_id, LENGTH(data), IF(LENGTH(data) <= " COMPARED_BYTES
+    ", data, '') FROM records"
+    " WHERE account_id = ? AND provider_type = ? AND resource_type = ? AND external_id IN (",
+    "?", ")");
+
+int record_compare(struct db *db, struct arena *a, const struct record_item *items, size_t n,
+    struct record_comparison *out, struct err *err)
+{
+	struct db_val v[LIMIT_DB_BATCH];
+	struct db_rows rows;
+
+	for (size_t i = 0; i < LIMIT_DB_BATCH && n > 0; i++)
+		v[i] = db_strn(items[i < n ? i : n - 1].external_id);
+	if (n == 0)
+		return 0;
+	if (db_query_rows(db, a, &records_compared,
+		DB_VALS(db_uuid(&items->account_id), db_strn(items->provider_type),
+		    db_strn(items->resource_type)),
+		v, LIMIT_DB_BATCH, 1, &rows, err) == -1)
+		return -1;
+	out->known += (int64_t)rows.count;
+	for (size_t k = 0; k < rows.count; k++) {
+		struct str text = db_get_str(&rows, k, COMPARED_DATA);
+
+		out->bytes += (int64_t)text.n;
+		out->has_more =
+		    out->has_more || db_get_int(&rows, k, COMPARED_SIZE) > (int64_t)text.n;
+		for (size_t i = 0; i < n; i++)
+			if (str_eq(items[i].external_id, db_get_str(&rows, k, COMPARED_ID)))
+				out->same += item_is_stored(a, &items[i], text);
 	}
 	return 0;
 }

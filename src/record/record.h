@@ -96,6 +96,15 @@ int64_t record_count_slot(const char *source);
  * names. */
 int record_count_known(struct db *db, struct arena *a, const struct record_item *of,
     const struct str *ids, size_t n, int64_t *known, struct err *err);
+/* What merging items into the store would do. Adds to out; of at most LIMIT_DB_BATCH items of one
+ * account, provider and type, no two of one record. */
+struct record_comparison {
+	int64_t known, same; /* records that are there, and that would not change */
+	int64_t bytes;       /* of stored data that was read */
+	bool has_more;       /* some were too long to be compared, and count as changed */
+};
+int record_compare(struct db *db, struct arena *a, const struct record_item *items, size_t n,
+    struct record_comparison *out, struct err *err);
 /* Whether records are there that were stored or changed from from_us on and are no newer than
  * until_us, of the account, provider and type that `of` names; true where too many were changed
  * since to look at all. */

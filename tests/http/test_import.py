@@ -567,7 +567,7 @@ def _():
     send("Email,n\na@example.com,1\n,2\n", t)
     page = re.sub(r"<[^>]*>", "", b.get(draft(b, t, "Email,n\na@example.com,1\nb@example.com,2\n")).text)
     has(page, "The last import of these columns had none, and with a key each of its rows makes a new record, this once")
-    has(page, "New records: 1. Rows of records that are here, which change what differs: 1.")
+    has(page, "New records: 1. Records that change: 0. Records that stay as they are: 1.")
 
 
 @test("pages: a file of which nothing can be taken says so before, and is no success after")
@@ -619,12 +619,35 @@ def _():
     send("external_id,name\n1,Ann\n2,Bob\n", t)
     at = draft(b, t, "external_id,name\n1,Ann\n2,Bobby\n3,New\n3,Newer\n,None\n4,Newest\n")
     page = re.sub(r"</?b>", "", b.get(at).text)
-    has(page, "Rows: 6. New records: 2. Rows of records that are here, which change what differs: 3. Would be skipped: 1.")
+    has(page, "Rows: 6. New records: 2. Records that change: 1. Records that stay as they are: 1. "
+              "Rows of a record that a row above is of: 1. Would be skipped: 1.")
     result = b.post(at, {"action": "run"}).header("Location")
     wait_until(lambda: "chip-completed" in b.get(result).text, 30, "the result")
     o = account().api("GET", "/imports/" + result.rsplit("/", 1)[1]).json()
     equal((o["created"], o["updated"] + o["unchanged"], o["failed"]), (2, 3, 1))
     true("Delete its" not in b.get(result).text, "records that were there before are not deleted with an import")
+
+
+@test("pages: what changes is told before as the import then counts it, whatever the cells' types, also beyond one batch")
+def _():
+    b, t = browser(), kind()
+    result = run_draft(b, draft(b, t, "external_id,n,due\n" + "".join("%d,%d,2026-01-02\n" % (i, i) for i in range(150))))
+    api_type = send("external_id,n\n149,149\n", t).json()
+    equal(api_type["unchanged"], 1)
+    rows = "".join("%d,%d,2026-01-02\n" % (i, i + (i % 50 == 0)) for i in range(152))
+    at = draft(b, t, "external_id,n,due\n" + rows)
+    has(re.sub(r"</?b>", "", b.get(at).text),
+        "Rows: 152. New records: 2. Records that change: 3. Records that stay as they are: 147. Would be skipped: 0.")
+    o = account().api("GET", "/imports/" + run_draft(b, at).rsplit("/", 1)[1]).json()
+    equal(counts(o), (152, 2, 3, 147, 0))
+    # blank cells that clear, and a record too long to be compared
+    send("external_id,long\nL,%s\n" % ("x" * 70000), t)
+    page = re.sub(r"</?b>", "", b.get(draft(b, t, "external_id,long\nL,y\n")).text)
+    has(page, "Records that change: up to 1. Records that stay as they are: at least 0.")
+    at = draft(b, t, "external_id,n\n0,\n1,1\n")
+    has(re.sub(r"</?b>", "", b.get(at).text), "Records that change: 0. Records that stay as they are: 2.")
+    page = b.post(at, {"blank": "clear", "type_1": "text", "to_1": "n", "action": "check"}).text
+    has(re.sub(r"</?b>", "", page), "Records that change: 1. Records that stay as they are: 1.")
 
 
 @test("pages: an import of nothing but new records is deleted as a whole, and nothing else with it")
