@@ -348,16 +348,33 @@ static const char *leads_address(struct req *r, struct str status)
 	return buf_ok(b) ? b->p : LEADS_PAGE_ADDRESS;
 }
 
+/* All that match are asked for before, as deliveries are (delivery-again-pages.c). */
+static int leads_ask(struct req *r, const struct leads_pushing *p)
+{
+	json_t *data = json_own(r->a, json_object());
+
+	json_set_int(data, "count", (int64_t)p->asked);
+	json_set_bool(data, "is_one", p->asked == 1);
+	json_set_bool(data, "has_more", p->has_more);
+	json_set_strn(data, "query", req_form(r, "query"));
+	json_set_strn(data, "status", req_form(r, "status"));
+	json_set_str(data, "back_href", leads_address(r, req_form(r, "status")));
+	return chrome_page(r, 200, "leads", "Send again", "lead/again", json_incref(data));
+}
+
 int crm_page_leads_push(struct req *r)
 {
 	struct uuid *ids = arena_array(r->a, PUSHED_AT_ONCE, sizeof(*ids));
 	struct err err = ERR_INIT;
 	struct leads_pushing p = {.sent = 0};
+	const bool is_all = str_is(req_form(r, "scope"), "all");
 
-	if (!str_is(req_form(r, "scope"), "all"))
+	if (!is_all)
 		p.asked = leads_ticked(r, ids, PUSHED_AT_ONCE);
 	else if (lead_page_matching(r, ids, PUSHED_AT_ONCE, &p.asked, &p.has_more, &err) == -1)
 		return res_error(r, &err);
+	if (is_all && req_form(r, "sure").n == 0)
+		return leads_ask(r, &p);
 	if (leads_push(r, ids, &p, &err) == -1)
 		return res_error(r, &err);
 	flash_set_pushed(r, &p);

@@ -278,13 +278,19 @@ def _():
         equal(html.unescape(page.text).count('">Picky CRM did not take the request (422): “no <b>city”.' + MAPPING), 6,
               "in each row, and on its second line for phones")
         true("<b>city" not in page.text, "escaped")
-        has(page.text, "<span>Send all again</span>")
+        has(page.text, 'value="all">Send all again…</button>')  # words alone: a phone shows no words beside an icon
         true("Send all again" not in b.get("/admin/leads").text, "of leads that failed alone")
         true("Send all again" not in member_of(t, "viewer").get("/admin/leads?status=failed").text, "a viewer sends nothing")
         [query] = set(re.findall(r'name="query" value="([^"]*)"', b.get("/admin/leads?status=failed").text))
         crm.answers = [(422, b'{"message":"still no"}')]
         crm.default = (201, b'{"id":"1"}')
-        sent = b.post("/admin/leads/push", {"query": html.unescape(query), "status": "failed", "scope": "all"})
+        calls = len(crm.got)
+        asked = b.post("/admin/leads/push", {"query": html.unescape(query), "status": "failed", "scope": "all"})
+        check_page(asked)
+        has(asked.text, "<h1>Send 3 leads again?</h1>")
+        has(asked.text, ">Send 3 again</button>")
+        equal(len(crm.got), calls, "nothing goes before it was confirmed")
+        sent = b.post("/admin/leads/push", {"query": html.unescape(query), "status": "failed", "scope": "all", "sure": "1"})
         equal(sent.status, 303)
         address = sent.header("Location")
         first = b.get(address)
@@ -493,12 +499,12 @@ def _():
     equal(answer.status, 303)
     wait_until(lambda: t.get("/leads/" + ids[0])["destinations"] and statuses(t, {"id": ids[0]})["Fails"] == "success", 20, "one")
     b.get(answer.header("Location"))
-    equal(b.post("/admin/leads/push", {"scope": "all", "status": "partial", "query": "leadStatus=partial"}).status, 303)
+    equal(b.post("/admin/leads/push", {"scope": "all", "status": "partial", "query": "leadStatus=partial", "sure": "1"}).status, 303)
     for lead in leads:
         wait_until(lambda: statuses(t, lead) == {"Takes": "success", "Refuses": "failed", "Fails": "success"}, 20, "sent again")
     t.api("PATCH", "/connections/" + refusing["id"], {"settings": {"url": here().sandbox_url + "/crm/" + unique("half")}})
     b.get("/admin/leads?status=partial")
-    equal(b.post("/admin/leads/push", {"scope": "all", "status": "partial", "query": "leadStatus=partial"}).status, 303)
+    equal(b.post("/admin/leads/push", {"scope": "all", "status": "partial", "query": "leadStatus=partial", "sure": "1"}).status, 303)
     wait_until(lambda: t.get("/leads?status=partial")["data"] == [], 20, "nothing is missing")
     true("arrived at one destination" not in b.get("/admin/leads?status=failed").text, "nothing is missing")
 

@@ -396,7 +396,7 @@ def _():
     check_page(b.get("/admin/deliveries?status=failed"))
     equal(b.post("/admin/deliveries/push", {"id": delivery["id"], "status": "failed"}).status, 303)
     b.get("/admin/leads")
-    equal(b.post("/admin/leads/push", {"scope": "all", "status": "failed", "query": "resourceType=lead"}).status, 303)
+    equal(b.post("/admin/leads/push", {"scope": "all", "status": "failed", "query": "resourceType=lead", "sure": "1"}).status, 303)
     wait_until(lambda: all(t.get("/leads/" + x["id"])["syncStatus"] == "success" for x in leads), 20, "all of them")
     b.get("/admin/leads")
     equal(b.post("/admin/leads/push", {"status": "failed", "query": ""}).status, 303)
