@@ -61,8 +61,10 @@ int lead_add_destinations(struct req *r, json_t *leads, struct err *err)
 
 struct delivery_sum {
 	size_t n, taken, failed, waiting; /* destinations, but those it was not for */
+	size_t retrying;                  /* of those that failed */
 	const json_t *culprit;            /* the first that failed, for good rather than for now */
 	const char *missing;              /* those that failed for good, by their names */
+	const char *retried;              /* those that failed and are tried again */
 	const json_t *waiter;             /* the last that waits */
 	const char *again_at;             /* the next try, where there is one to come */
 };
@@ -70,6 +72,11 @@ struct delivery_sum {
 static bool delivery_is(const json_t *destination, const char *status)
 {
 	return str_is(str_from(json_str(destination, "status")), status);
+}
+
+static void names_add(struct arena *a, const char **names, const char *name)
+{
+	*names = *names == NULL ? name : arena_printf(a, "%s, %s", *names, name);
 }
 
 static struct delivery_sum deliveries_sum(struct arena *a, const json_t *destinations)
@@ -92,10 +99,8 @@ static struct delivery_sum deliveries_sum(struct arena *a, const json_t *destina
 		if (!delivery_is(d, LEAD_SYNC_FAILED) && !delivery_is(d, LEAD_SYNC_DEAD))
 			continue;
 		sum.failed++;
-		if (next == NULL)
-			sum.missing = sum.missing == NULL ? json_str(d, "name")
-							  : arena_printf(a, "%s, %s", sum.missing,
-								json_str(d, "name"));
+		sum.retrying += next != NULL;
+		names_add(a, next == NULL ? &sum.missing : &sum.retried, json_str(d, "name"));
 		if (next == NULL && (sum.culprit == NULL || sum.again_at != NULL)) {
 			sum.culprit = d;
 			sum.again_at = NULL;
@@ -120,15 +125,44 @@ static json_t *delivery_chip(const char *kind, const char *word)
 static json_t *delivery_chip_failed(const struct delivery_sum *sum)
 {
 	return sum->again_at != NULL ? delivery_chip("retrying", "Retrying")
-	       : sum->taken > 0      ? delivery_chip(LEAD_SYNC_PARTIAL, "Partly")
+	       : sum->taken > 0      ? delivery_chip(LEAD_SYNC_PARTIAL, "Delivered")
 				     : delivery_chip(LEAD_SYNC_FAILED, "Failed");
+}
+
+/* How many destinations the word is of, where there are several: a bare 2/2 reads as a last try. */
+static const char *chip_share(struct arena *a, const char *kind, const struct delivery_sum *sum)
+{
+	if (sum->n < 2)
+		return NULL;
+	if (str_is(str_from(kind), LEAD_SYNC_SUCCESS))
+		return arena_printf(a, "to %zu of %zu", sum->taken, sum->n);
+	if (str_is(str_from(kind), LEAD_SYNC_PARTIAL))
+		return arena_printf(a, "to %zu of %zu only", sum->taken, sum->n);
+	if (str_is(str_from(kind), LEAD_SYNC_PENDING))
+		return arena_printf(a, "to %zu of %zu", sum->waiting, sum->n);
+	return arena_printf(a, "at %zu of %zu",
+	    sum->missing == NULL ? sum->retrying : sum->failed - sum->retrying, sum->n);
+}
+
+/* Who does not have it, each told as what it is. */
+static const char *chip_lackers(struct arena *a, const struct delivery_sum *sum)
+{
+	const char *text = sum->missing == NULL ? sum->retried
+			   : sum->taken == 0    ? sum->missing
+						: arena_printf(a, "missing at %s", sum->missing);
+
+	if (sum->missing != NULL && sum->retried != NULL)
+		text = arena_printf(a, "%s; retrying %s", text, sum->retried);
+	return sum->waiting == 0
+		   ? text
+		   : arena_printf(a, "%s; sending to %s%s", text, json_str(sum->waiter, "name"),
+			 sum->waiting == 1 ? "" : " and others");
 }
 
 /* NULL: there was no destination. */
 static json_t *delivery_chip_of(struct arena *a, const json_t *destinations)
 {
 	struct delivery_sum sum = deliveries_sum(a, destinations);
-	bool is_partial;
 	json_t *chip;
 
 	if (json_array_size(destinations) == 0)
@@ -138,18 +172,11 @@ static json_t *delivery_chip_of(struct arena *a, const json_t *destinations)
 	chip = sum.failed > 0    ? delivery_chip_failed(&sum)
 	       : sum.waiting > 0 ? delivery_chip(LEAD_SYNC_PENDING, "Sending")
 				 : delivery_chip(LEAD_SYNC_SUCCESS, "Delivered");
-	is_partial = str_is(str_from(json_str(chip, "kind")), LEAD_SYNC_PARTIAL);
-	json_set_str(chip, "more", is_partial ? "delivered" : NULL); /* left out on a phone */
-	if (sum.n > 1)
-		json_set_str(chip, "ratio",
-		    arena_printf(a, "%zu/%zu",
-			sum.failed > 0 && !is_partial ? sum.failed : sum.taken, sum.n));
+	json_set_str(chip, "share", chip_share(a, json_str(chip, "kind"), &sum));
 	if (sum.failed == 0 && sum.waiting == 1 && sum.taken > 0)
 		json_set_str(chip, "who", json_str(sum.waiter, "name"));
 	if (sum.failed > 0) {
-		json_set_str(chip, "who",
-		    is_partial ? arena_printf(a, "missing at %s", sum.missing)
-			       : json_str(sum.culprit, "name"));
+		json_set_str(chip, "who", chip_lackers(a, &sum));
 		connection_tell_push_error(
 		    a, chip, json_str(sum.culprit, "name"), json_str(sum.culprit, "lastError"));
 		json_set_str(chip, "why", json_str(chip, "error_words"));

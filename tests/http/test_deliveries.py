@@ -417,7 +417,7 @@ def _():
     wait_until(lambda: set(statuses(t, lead).values()) == {"success"}, 15, "the pushes")
     here().sql("UPDATE lead_deliveries SET status = 'pending' WHERE lead_id = %s AND account_id = %s AND connection_id = %s"
                % (row_id(lead["id"]), row_id(t.id), row_id(slow)))
-    has(text_of(b.get("/admin/leads")), "Sending 1/2 : Newsletter")
+    has(text_of(b.get("/admin/leads")), "Sending to 1 of 2 : Newsletter")
 
 
 @test("the list is filtered by destination, status, source, dates and the lead's words, by page and API alike")
@@ -482,7 +482,7 @@ def _():
     page = b.get("/admin/leads?status=partial")
     check_page(page)
     equal(page.text.count('class="chip chip-partial"'), 3)
-    has(text_of(page), "Partly delivered 1/3 : missing at Refuses, Fails")
+    has(text_of(page), "Delivered to 1 of 3 only : missing at Refuses, Fails")
     has(text_of(page), "Send all again")
     page = b.get("/admin/leads?status=failed")
     has(text_of(page), "3 more leads arrived at one destination and failed at another. See them")
@@ -509,6 +509,33 @@ def _():
     true("arrived at one destination" not in b.get("/admin/leads?status=failed").text, "nothing is missing")
 
 
+@test("what waits for a destination that is disabled or removed is over at once, not at its next try")
+def _():
+    t = Tenant(name=unique("Gone "))
+    with Crm() as crm:
+        crm.default = (500, b"down")
+        for act in (lambda c: t.api("PATCH", "/connections/" + c, {"status": "disabled"}), lambda c: t.api("DELETE", "/connections/" + c)):
+            down = t.connect("custom_crm", {}, {"url": crm.url}, name=unique("Down "))
+            lead = t.new_lead(email=unique("gone") + "@example.com")
+            wait_until(lambda: any(d["nextAttemptAt"] for d in t.get("/leads/" + lead["id"])["destinations"]), 30, "it is tried again")
+            has((200, 204), act(down["id"]).status)
+            wait_until(lambda: list(statuses(t, lead).values()) == ["skipped"], 5, "it is over")
+
+
+@test("a lead that a destination refused and another is tried again for tells each as what it is")
+def _():
+    t = Tenant(name=unique("Adds up "))
+    b = signed_in(t)
+    t.crm("Takes")
+    with Crm() as down, Crm() as refuses:
+        down.default, refuses.default = (500, b"down"), (422, b'{"message":"no"}')
+        t.connect("custom_crm", {}, {"url": down.url}, name="Down")
+        t.connect("custom_crm", {}, {"url": refuses.url}, name="Refuses")
+        lead = t.new_lead(email=unique("adds") + "@example.com")
+        wait_until(lambda: statuses(t, lead) == {"Takes": "success", "Down": "failed", "Refuses": "failed"}, 30, "the pushes")
+        has(text_of(b.get("/admin/leads")), "Delivered to 1 of 3 only : missing at Refuses; retrying Down")
+
+
 @test("a lead that another destination is still to get is not partly delivered; an event's page calls it as its list does")
 def _():
     t = Tenant(name=unique("Waits "))
@@ -525,7 +552,7 @@ def _():
         [event] = t.events()
         for path in ("/leads?status=partial", "/records?leadStatus=partial"):
             equal(t.get(path)["data"], [], path)
-        has(text_of(b.get("/admin/leads")), "Retrying")
+        has(text_of(b.get("/admin/leads")), "Retrying at 1 of 2")   # not 2/2, which reads as a last try
         has(text_of(b.get("/admin/events/" + event["id"])), "Delivered")
         crm.default = (422, b'{"message":"No such list"}')
         b.get("/admin/leads")
