@@ -112,12 +112,25 @@ static int connection_renew(struct app *app, const struct connection *c, struct 
 	return queue_renew(app, &c->account_id, &c->id, err);
 }
 
+/* What waits for one that is not to be called any more ends now, rather than at its next try. */
+static int connection_end_waits(struct app *app, const struct connection *c, struct err *err)
+{
+	audit_caches_drop(app);
+	return queue_release(app->db, &c->account_id, &c->id, err);
+}
+
 static bool is_renewed(const struct connection *c, const json_t *body)
 {
 	return strcmp(c->status, CONNECTION_DISABLED) != 0 &&
 	       (json_object_get(body, "credentials") != NULL ||
 		   json_object_get(body, "settings") != NULL ||
 		   json_object_get(body, "status") != NULL);
+}
+
+static bool is_just_disabled(const struct connection *c, const json_t *body)
+{
+	return strcmp(c->status, CONNECTION_DISABLED) == 0 &&
+	       json_object_get(body, "status") != NULL;
 }
 
 static int connection_change_body(struct db *db, struct audit *log, void *arg, struct err *err)
@@ -135,6 +148,7 @@ static int connection_change_body(struct db *db, struct audit *log, void *arg, s
 	json_t *before = connection_audited(r->a, c), *after;
 	if (connection_update(r->app, r->a, c, act->body, err) == -1 ||
 	    (is_renewed(c, act->body) && connection_renew(r->app, c, err) == -1) ||
+	    (is_just_disabled(c, act->body) && connection_end_waits(r->app, c, err) == -1) ||
 	    connection_tell_changed(r->app, r->a, c, false, err) == -1)
 		return -1;
 	act->c = c;
@@ -169,7 +183,8 @@ static int connection_remove_one(
 	found = connection_delete(r->app, &r->actor.account_id, &c->id, err);
 	if (found != 1)
 		return found;
-	if (grant_release(r->app, r->a, &r->actor.account_id, &c->grant.id, err) == -1)
+	if (connection_end_waits(r->app, c, err) == -1 ||
+	    grant_release(r->app, r->a, &r->actor.account_id, &c->grant.id, err) == -1)
 		return -1;
 	act->removed++;
 	audit_note(

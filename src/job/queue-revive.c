@@ -96,15 +96,27 @@ int queue_revive(
 
 /* ---- another target ------------------------------------------------------------------------ */
 
-static int lane_renew(struct app *app, const struct lane_key *key, struct err *err)
+static int lane_hasten(struct db *db, const struct lane_key *key, struct err *err)
 {
 	uint64_t n = SLICE;
-	int64_t revived;
 
 	for (int64_t all = 0; n == SLICE && all < QUEUE_REVIVE_MOST; all += SLICE)
-		if (queue_hasten(app->db, key, SLICE, &n, err) == -1)
+		if (queue_hasten(db, key, SLICE, &n, err) == -1)
 			return -1;
-	return queue_revive_lane(app, key, &revived, err);
+	return 0;
+}
+
+int queue_release(
+    struct db *db, const struct uuid *account_id, const struct uuid *target_id, struct err *err)
+{
+	struct lane_key live = {*account_id, *target_id, JOB_LIVE};
+	struct lane_key bulk = {*account_id, *target_id, JOB_BULK};
+
+	if (breaker_close(db, &live, clock_now_us(), err) == -1 ||
+	    lane_hasten(db, &live, err) == -1 || lane_hasten(db, &bulk, err) == -1)
+		return -1;
+	job_wake_targets_on_commit(db);
+	return 0;
 }
 
 int queue_renew(
@@ -112,10 +124,11 @@ int queue_renew(
 {
 	struct lane_key live = {*account_id, *target_id, JOB_LIVE};
 	struct lane_key bulk = {*account_id, *target_id, JOB_BULK};
+	int64_t revived;
 
-	if (breaker_close(app->db, &live, clock_now_us(), err) == -1 ||
-	    lane_renew(app, &live, err) == -1 || lane_renew(app, &bulk, err) == -1)
-		return -1;
-	job_wake_targets_on_commit(app->db);
-	return 0;
+	return queue_release(app->db, account_id, target_id, err) == -1 ||
+		       queue_revive_lane(app, &live, &revived, err) == -1 ||
+		       queue_revive_lane(app, &bulk, &revived, err) == -1
+		   ? -1
+		   : 0;
 }

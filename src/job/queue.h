@@ -49,9 +49,12 @@ int queue_resume(struct db *db, const struct lane_key *key, struct err *err);
 #define QUEUE_TRY_MOST 1000
 int queue_try(struct db *db, const struct lane_key *key, struct err *err);
 
-/* Within a transaction: the target is another than before (new credentials, settings). Its breaker
- * closes, what waits for a later time is due now, what was given up lives again, QUEUE_REVIVE_MOST
- * of each. What a person paused stays so. */
+/* Within a transaction: the target is gone or disabled, so that what waits for a later time has
+ * nothing to wait for. Its breaker closes, and QUEUE_REVIVE_MOST of each lane are due now. */
+int queue_release(
+    struct db *db, const struct uuid *account_id, const struct uuid *target_id, struct err *err);
+/* The same where it is another than before (new credentials, settings), and what was given up lives
+ * again too. What a person paused stays so. */
 int queue_renew(
     struct app *app, const struct uuid *account_id, const struct uuid *target_id, struct err *err);
 
