@@ -103,7 +103,7 @@ static int runs_keep(struct db *db, struct arena *a, struct run *const *runs, co
 {
 	struct run *on[LIMIT_DB_BATCH];
 	struct job *gone[LIMIT_DB_BATCH];
-	struct execution_store stores[LIMIT_DB_BATCH];
+	struct execution_store stores[LIMIT_DB_BATCH] = {0};
 	size_t non = 0, ngone = 0;
 
 	for (size_t i = 0; i < n; i++) {
