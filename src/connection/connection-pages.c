@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "account/account.h"
+#include "account/audit.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
@@ -500,16 +501,22 @@ static int connection_form_page(struct req *r, int status, const struct provider
 	return chrome_page(r, status, "connections", title, "connection/form", data);
 }
 
-/* What the form's reserved id became already, when it was sent twice or one goes back to it: its
- * address; NULL: nothing. */
+/* Where the form's reserved id leads that became a connection already, when it was sent twice or
+ * one goes back to it: to that one, or when it is gone to a form with an id of its own, since what
+ * is kept of the former stays with its id. NULL: it became none. */
 static const char *reserved_became(struct req *r, const struct uuid *id)
 {
 	struct connection *c;
 	struct err ignored = ERR_INIT;
+	json_t *acts = NULL;
 
-	return connection_get(r->app, r->a, &r->actor.account_id, id, &c, &ignored) != 1
-		   ? NULL
-		   : arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, *id));
+	if (connection_get(r->app, r->a, &r->actor.account_id, id, &c, &ignored) == 1)
+		return arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, *id));
+	if (audit_of_object(r->app, r->a, &r->actor.account_id, id, 1, &acts, &ignored) == -1 ||
+	    json_array_size(acts) == 0)
+		return NULL;
+	chrome_flash(r, "note", "What was connected there is disconnected: this is a new address.");
+	return chrome_link(r, "reserved", (struct str){NULL, 0});
 }
 
 int connection_page_new(struct req *r)

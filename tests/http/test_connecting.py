@@ -199,6 +199,11 @@ def _():
     again = b.get(at)
     equal((again.status, again.header("Location")), (303, "/admin/connections/" + id_), "who goes back to it")
     here().api("DELETE", "/connections/" + id_)
+    page = b.follow(at)
+    check_page(page)
+    has(page.text, "this is a new address")
+    true(re.search(address, page.text).group(2) != id_, "what is kept of the former stays its own")
+    true(id_ not in b.post(form, {"credentials.webhookSecret": SECRET}).header("Location"), "nor by its form")
 
 
 @test("a token that is made up for the sender stays with the address")
@@ -495,7 +500,7 @@ def _():
         at = "/admin/connections/" + c["id"]
         lead = t.new_lead(email="shut@example.com")
         wait_until(lambda: t.get("/connections/" + c["id"])["status"] == "error", what="the refusal")
-        said = re.compile(r'or enter new credentials\. <a href="%s/edit">Enter new credentials</a>' % at)
+        said = re.compile(r'or enter new credentials\. <a href="%s/edit">Open its settings</a>' % at)
         for path in (at, "/admin/connections", "/admin/dashboard", "/admin/crm"):
             page = b.get(path)
             check_page(page)
