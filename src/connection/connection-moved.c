@@ -87,7 +87,7 @@ int connection_check_plain(
 				provider_setting_of_origin(
 				    c->provider, a, c->access.settings, json_string_value(origin))),
 			    "must begin with https://, since credentials are sent there; by plain "
-			    "http:// only if the operator lists the host in egress_allow_hosts");
+			    "http:// only if whoever runs Connect has allowed that server");
 	return 0;
 }
 

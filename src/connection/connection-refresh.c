@@ -77,8 +77,7 @@ void grant_call(struct app *app, struct arena *a, const struct provider *p,
 	if (!egress_may_carry_secret(app->config, wire.url)) {
 		out->error = arena_printf(a,
 		    "%s is not called: secrets are not sent by plain http://. Use https://, or "
-		    "have "
-		    "the operator list the host in egress_allow_hosts",
+		    "ask whoever runs Connect to allow that server",
 		    call_host(a, wire.url));
 		return;
 	}

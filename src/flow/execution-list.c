@@ -77,8 +77,7 @@ const struct word trigger_kinds[] = {{TRIGGER_MANUAL, "By hand or API"},
     {TRIGGER_SCHEDULE, "A schedule"}, {TRIGGER_REPLAY, "A replay"}, {TRIGGER_TEST, "A test"},
     {TRIGGER_SUB_FLOW, "Another flow"}, {NULL, NULL}};
 
-const struct word execution_repeated[] = {
-    {"no", "Not run again"}, {"yes", "Run again"}, {NULL, NULL}};
+const struct word execution_repeated[] = {{"no", "No"}, {"yes", "Yes"}, {NULL, NULL}};
 
 static const struct filter_row execution_filters[] = {
     {"status", FILTER_WORD, offsetof(struct execution_filter, status), execution_statuses, NULL},

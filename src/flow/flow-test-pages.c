@@ -278,6 +278,21 @@ static void records_asked(struct testing *t)
 	t->search = utf8_trim(req_form(t->p.r, "search"));
 }
 
+/* What a flow without records of its kind would be given, to be changed: a lead, or any record. */
+static const char *payload_sample(const struct testing *t)
+{
+	const json_t *type;
+	size_t i;
+
+	json_array_each(t->p.types, i, type)
+		if (str_is(str_from(json_str(type, "resourceType")), "lead"))
+			return "{\n  \"email\": \"ann@example.com\",\n  \"fullName\": \"Ann "
+			       "Example\",\n  \"firstName\": \"Ann\",\n  \"lastName\": "
+			       "\"Example\",\n  \"phoneNumber\": \"+442079460000\",\n  "
+			       "\"company\": \"Example Ltd\"\n}";
+	return "{\n  \"email\": \"ann@example.com\",\n  \"name\": \"Ann Example\"\n}";
+}
+
 /* What it can be given: "flow/given". */
 static int given_show(struct testing *t, json_t *data, struct err *err)
 {
@@ -303,6 +318,10 @@ static int test_page(struct testing *t, int status, const json_t *tried, bool is
 
 	if ((is_preview && previews_show(t, data, &err) == -1) || given_show(t, data, &err) == -1)
 		return res_error(r, &err);
+	if (json_array_size(t->records) == 0 && r->form.n == 0) {
+		json_set_str(data, "payload", payload_sample(t));
+		json_set_bool(data, "is_sample", true);
+	}
 	json_set(data, "result", tried == NULL ? NULL : result_show(t, tried));
 	return chrome_page(r, status, "flows", "Try it out", "flow/test", json_incref(data));
 }
@@ -333,6 +352,18 @@ int flow_page_test(struct req *r)
 	return test_page(&t, 200, NULL, false);
 }
 
+/* Where it is wrong and how, each said once. */
+static const char *json_wrong(struct arena *a, const char *msg)
+{
+	static const char all[] = ": this is not JSON";
+	struct str why = str_from(msg + (str_starts(str_from(msg), "JSON: ") ? 6 : 0));
+
+	if (why.n > sizeof(all) - 1 &&
+	    memcmp(why.p + why.n - (sizeof(all) - 1), all, sizeof(all) - 1) == 0)
+		why.n -= sizeof(all) - 1;
+	return arena_printf(a, "This cannot be read as JSON, see %.*s", (int)why.n, why.p);
+}
+
 /* The payload of the form: that of the record that was chosen, or the pasted one; NULL: t->wrong.
  */
 static json_t *payload_asked(struct testing *t)
@@ -346,7 +377,7 @@ static json_t *payload_asked(struct testing *t)
 		v = json_parse(r->a, text, &err);
 		if (json_is_object(v) && text.n <= PAYLOAD_BYTES)
 			return v;
-		t->wrong = v == NULL ? arena_printf(r->a, "This is no JSON: %s", err.msg)
+		t->wrong = v == NULL ? json_wrong(r->a, err.msg)
 				     : "This must be a JSON object, such as {\"email\": "
 				       "\"ann@example.com\"}, of at most 64 KiB";
 		return NULL;

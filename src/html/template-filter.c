@@ -295,7 +295,7 @@ bool filter_text(
     enum template_filter f, const json_t *v, const struct template_when *when, struct buf *out)
 {
 	static const char *const byte_units[] = {"B", "kB", "MB", "GB", "TB"};
-	static const char *const us_units[] = {"µs", "ms", "s"};
+	static const char *const ms_units[] = {"ms", "s"};
 
 	switch (f) {
 	case FILTER_TIME:
@@ -318,7 +318,10 @@ bool filter_text(
 	case FILTER_DURATION:
 		if (!json_is_integer(v) || json_integer_value(v) < 0)
 			return number_plain(v, out);
-		bytes_scaled((double)json_integer_value(v), us_units, 3, 1000, out);
+		if (json_integer_value(v) < 1000)
+			buf_str(out, "under 1 ms");
+		else
+			bytes_scaled((double)json_integer_value(v) / 1000, ms_units, 2, 1000, out);
 		return true;
 	case FILTER_WORDS:
 		return filter_as_words(v, out);

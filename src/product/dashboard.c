@@ -308,7 +308,7 @@ static void dashboard_add_steps(struct arena *a, json_t *data, const struct firs
 	    "/admin/leads/test", "Send one");
 	dashboard_add_step(steps, false, f->to != NULL && f->has_lead,
 	    "See it arrive at the destination",
-	    f->has_failure ? "A destination refused it: what it said is in the list."
+	    f->has_failure ? "A destination did not take it: why is in the list."
 			   : "It goes by itself, within a second.",
 	    f->has_failure ? "/admin/deliveries?status=failed" : "/admin/deliveries",
 	    f->has_failure ? "See why" : "See deliveries");
@@ -368,15 +368,6 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 	return 0;
 }
 
-/* Who has as many leads as the page lists has seen one travel. */
-static void dashboard_add_sandbox(struct req *r, json_t *data)
-{
-	json_set_str(data, "sandbox_url",
-	    has_sandbox(r) && json_array_size(json_object_get(data, "leads")) < LATEST_LEADS
-		? r->app->config->sandbox_url
-		: NULL);
-}
-
 /* Whether there is sample data, and who may make or remove it. */
 static int dashboard_add_sample(struct req *r, json_t *data, struct err *err)
 {
@@ -414,7 +405,6 @@ int product_page_dashboard(struct req *r)
 		dashboard_add_connections(r, data, &err) == -1) ||
 	    dashboard_add_sample(r, data, &err) == -1 || dashboard_add_queue(r, data, &err) == -1)
 		return res_error(r, &err);
-	dashboard_add_sandbox(r, data);
 	json_set_bool(data, "sees_deliveries", actor_may(r, PERMIT(CRM_VIEW)));
 	json_set_bool(data, "sees_connections", actor_may(r, PERMIT(CONNECTIONS_VIEW)));
 	json_set_bool(data, "sees_leads", sees_leads);

@@ -40,7 +40,7 @@ static enum call_class call_obstacle(struct app *app, const struct action_call *
 	if (req->carries_credentials && !egress_may_carry_secret(app->config, wire_url)) {
 		out->error = arena_printf(k->a,
 		    "not called: credentials are not sent to %s by plain http://. Use https://, or "
-		    "have the operator list the host in egress_allow_hosts",
+		    "ask whoever runs Connect to allow that server",
 		    url_host(k->a, wire_url));
 		return CALL_FATAL;
 	}
