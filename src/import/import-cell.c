@@ -1,10 +1,14 @@
 /* Cells: what a file added to them is taken off, and what is left becomes JSON of its type. */
+#include <stdio.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/number.h"
 #include "import/import-internal.h"
 
-const char *const import_type_names[IMPORT_TYPES] = {"text", "number", "boolean", "date", "json"};
+const char *const import_type_names[IMPORT_TYPES] = {
+    "text", "number", "boolean", "date", "json", "number_comma", "date_day_first"};
 
 #define MARK "\xEF\xBB\xBF"
 
@@ -161,6 +165,87 @@ static bool cell_write_date(struct buf *b, struct str s)
 	return true;
 }
 
+static size_t digits_of(struct str s, size_t at)
+{
+	size_t n = 0;
+
+	while (at + n < s.n && s.p[at + n] >= '0' && s.p[at + n] <= '9')
+		n++;
+	return n;
+}
+
+#define COMMA_LONGEST 64
+
+/* "-1.200,50" as "-1200.50": points stand before three digits, if anywhere, and a comma before the
+ * decimals. False when it is not so. */
+static bool cell_from_comma(struct str s, char out[COMMA_LONGEST], size_t *len)
+{
+	size_t at = s.n > 0 && s.p[0] == '-', first = digits_of(s, at), n = 0;
+
+	if (first == 0 || s.n >= COMMA_LONGEST)
+		return false;
+	memcpy(out, s.p, n = at + first);
+	for (at += first; first <= 3 && at < s.n && s.p[at] == '.'; at += 4, n += 3) {
+		if (digits_of(s, at + 1) != 3)
+			return false;
+		memcpy(out + n, s.p + at + 1, 3);
+	}
+	if (at < s.n && s.p[at] == ',' && digits_of(s, at + 1) == s.n - at - 1 && at + 1 < s.n) {
+		out[n++] = '.';
+		memcpy(out + n, s.p + at + 1, s.n - at - 1);
+		n += s.n - at - 1;
+		at = s.n;
+	}
+	*len = n;
+	return at == s.n;
+}
+
+static bool cell_write_comma(struct buf *b, struct str s)
+{
+	char text[COMMA_LONGEST];
+	size_t n;
+
+	return cell_from_comma(s, text, &n) && cell_write_number(b, (struct str){text, n});
+}
+
+#define DAY_FIRST_LONGEST 64
+
+/* "31.12.2026 14:30" as "2026-12-31 14:30", also with '/' or '-'; false when it is not so. */
+static bool cell_from_day_first(struct str s, char out[DAY_FIRST_LONGEST], size_t *len)
+{
+	size_t day = digits_of(s, 0), month = digits_of(s, day + 1), year = day + month + 2;
+
+	if (day < 1 || day > 2 || month < 1 || month > 2 || digits_of(s, year) != 4 ||
+	    s.n >= DAY_FIRST_LONGEST - 2 || memchr("./-", s.p[day], 3) == NULL ||
+	    s.p[day] != s.p[year - 1])
+		return false;
+	*len = (size_t)snprintf(out, DAY_FIRST_LONGEST, "%.4s-%s%.*s-%s%.*s%.*s", s.p + year,
+	    month == 1 ? "0" : "", (int)month, s.p + day + 1, day == 1 ? "0" : "", (int)day, s.p,
+	    (int)(s.n - year - 4), s.p + year + 4);
+	return true;
+}
+
+static bool cell_write_day_first(struct buf *b, struct str s)
+{
+	char text[DAY_FIRST_LONGEST];
+	size_t n;
+
+	return cell_from_day_first(s, text, &n) && cell_write_date(b, (struct str){text, n});
+}
+
+bool import_cell_shows(enum import_type type, struct str cell)
+{
+	struct str s = utf8_trim(cell);
+	const char *comma = s.n > 0 ? memchr(s.p, ',', s.n) : NULL;
+	size_t day = digits_of(s, 0);
+
+	if (type == TYPE_NUMBER_COMMA)
+		return comma != NULL && (s.p + s.n - comma != 4 || memchr(s.p, '.', s.n) != NULL);
+	if (type == TYPE_DATE_DAY_FIRST)
+		return s.p[day] == '.' || (day == 2 && memcmp(s.p, "12", 2) > 0);
+	return true;
+}
+
 static bool cell_write_json(struct buf *b, struct arena *a, struct str s)
 {
 	json_t *v = json_parse(a, s, NULL);
@@ -185,6 +270,10 @@ bool import_cell_write(struct buf *b, struct arena *a, enum import_type type, st
 		return cell_write_date(b, s);
 	case TYPE_JSON:
 		return cell_write_json(b, a, s);
+	case TYPE_NUMBER_COMMA:
+		return cell_write_comma(b, s);
+	case TYPE_DATE_DAY_FIRST:
+		return cell_write_day_first(b, s);
 	case TYPE_TEXT:
 		import_cell_write_text(b, s);
 		break;

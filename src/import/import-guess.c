@@ -18,9 +18,13 @@
 #include "base/map.h"
 #include "import/import-internal.h"
 
-#define GUESS_ROWS 1000   /* looked at */
-#define GUESS_TASKS 50    /* the last imports, looked at for one of the same columns */
-#define RANK_EMAIL 2      /* of an email as a key: behind what is called an id */
+#define GUESS_ROWS 1000  /* looked at */
+#define GUESS_TASKS 50   /* the last imports, looked at for one of the same columns */
+#define RANK_EMAIL 2     /* of an email as a key: behind what is called an id */
+#define GIVE_UP_CELLS 20 /* after which a type is not tried that few are of */
+#define MOST_PERCENT 80  /* of the cells, for a type to be offered */
+#define MISFITS_NOTED 2
+#define MISFIT_BYTES 40
 #define NUMBER_LONGEST 15 /* characters: longer ones are ids */
 
 /* A name without blanks, marks and case: "Contact ID" is contactid. */
@@ -84,8 +88,13 @@ struct guess_column {
 	int rank; /* of it as a key; -1: out of question, or no longer in it */
 	size_t blanks;
 	struct map *seen;
-	unsigned types; /* bits: what all cells so far can be read as */
-	bool has_cells;
+	bool has_types;            /* it may be of one */
+	size_t cells;              /* that say something */
+	size_t fits[IMPORT_TYPES]; /* cells that can be read as that */
+	bool shows[IMPORT_TYPES];  /* one of them can be read as nothing else */
+	bool has_points;           /* a cell that may be read with a decimal comma has a point */
+	const char *misfits[IMPORT_TYPES]; /* some that cannot, with their lines */
+	size_t noted[IMPORT_TYPES];
 };
 
 static void guess_see_key(struct arena *a, struct guess_column *c, const struct csv_row *row)
@@ -103,7 +112,8 @@ static void guess_see_key(struct arena *a, struct guess_column *c, const struct 
 }
 
 /* The types that are looked for, the likeliest first. */
-static const enum import_type guessed_types[] = {TYPE_NUMBER, TYPE_BOOLEAN, TYPE_DATE};
+static const enum import_type guessed_types[] = {
+    TYPE_NUMBER, TYPE_BOOLEAN, TYPE_DATE, TYPE_NUMBER_COMMA, TYPE_DATE_DAY_FIRST};
 #define NGUESSED (sizeof(guessed_types) / sizeof(guessed_types[0]))
 
 /* "007", "+49 …", and what has more digits than anybody counts. */
@@ -127,6 +137,23 @@ static bool name_is_of_codes(struct str name)
 	return strcmp(plain, "nr") == 0 || strcmp(plain, "no") == 0;
 }
 
+static void guess_note_misfit(struct arena *a, struct guess_column *c, enum import_type type,
+    const struct csv_row *row, struct str cell)
+{
+	struct str s = utf8_cut(utf8_trim(cell), MISFIT_BYTES);
+
+	if (c->noted[type]++ < MISFITS_NOTED)
+		c->misfits[type] = arena_printf(a, "%s%sline %lld \"%.*s\"",
+		    c->noted[type] > 1 ? c->misfits[type] : "", c->noted[type] > 1 ? ", " : "",
+		    (long long)row->line, (int)s.n, s.p);
+}
+
+/* Can no longer be what most cells are: not tried again. */
+static bool guess_is_given_up(const struct guess_column *c, enum import_type type)
+{
+	return c->cells > GIVE_UP_CELLS && c->fits[type] * 2 < c->cells;
+}
+
 static void guess_see_type(struct buf *scratch, struct arena *a, const struct import_map *map,
     struct guess_column *c, const struct csv_row *row)
 {
@@ -134,14 +161,23 @@ static void guess_see_type(struct buf *scratch, struct arena *a, const struct im
 
 	if (import_cell_is_blank(map, cell))
 		return;
-	c->has_cells = true;
+	c->cells++;
 	for (size_t i = 0; i < NGUESSED; i++) {
-		if ((c->types & (1u << guessed_types[i])) == 0)
+		enum import_type type = guessed_types[i];
+		bool is_number = type == TYPE_NUMBER || type == TYPE_NUMBER_COMMA;
+
+		if (guess_is_given_up(c, type))
 			continue;
 		buf_reset(scratch);
-		if ((guessed_types[i] == TYPE_NUMBER && cell_is_code(utf8_trim(cell))) ||
-		    !import_cell_write(scratch, a, guessed_types[i], cell))
-			c->types &= ~(1u << guessed_types[i]);
+		if ((is_number && cell_is_code(utf8_trim(cell))) ||
+		    !import_cell_write(scratch, a, type, cell)) {
+			guess_note_misfit(a, c, type, row, cell);
+			continue;
+		}
+		c->fits[type]++;
+		c->shows[type] = c->shows[type] || import_cell_shows(type, cell);
+		c->has_points = c->has_points ||
+				(type == TYPE_NUMBER_COMMA && memchr(cell.p, '.', cell.n) != NULL);
 	}
 }
 
@@ -158,8 +194,7 @@ static struct guess_column guess_begin(
 		c.rank = name_rank(column->name);
 	if (json_object_get(mapping, column->name.p) == NULL && !column->has_id &&
 	    !column->has_phone && !column->has_email && !name_is_of_codes(column->name))
-		for (size_t k = 0; k < NGUESSED; k++)
-			c.types |= 1u << guessed_types[k];
+		c.has_types = true;
 	return c;
 }
 
@@ -198,25 +233,48 @@ static void guess_choose_key(struct arena *a, const struct import_map *map, stru
 	keys = json_own(a, json_array());
 	json_array_append_new(keys, json_stringn(name.p, name.n));
 	o->key_columns = keys;
-	best->types = 0;
+	best->has_types = false;
+}
+
+/* Where cells are separated by semicolons, since commas stand in numbers, numbers and dates are
+ * written as in Europe; elsewhere a cell must show it. */
+static bool guess_is_sure(
+    const struct guess_column *c, enum import_type type, const struct import_options *o)
+{
+	return o->format.delimiter == ';' || c->shows[type];
+}
+
+/* What all its cells are. */
+static enum import_type guess_type(const struct guess_column *c, const struct import_options *o)
+{
+	for (size_t k = 0; k < NGUESSED && c->cells > 0 && c->has_types; k++)
+		if (c->fits[guessed_types[k]] == c->cells && guess_is_sure(c, guessed_types[k], o))
+			return guessed_types[k];
+	return TYPE_TEXT;
 }
 
 static void guess_choose_types(struct arena *a, const struct import_map *map,
     const struct guess_column *v, size_t n, struct import_options *o)
 {
 	json_t *mapping = json_own(a, json_object());
+	bool has_commas = false;
 
 	if (json_is_object(o->mapping))
 		json_object_update(mapping, JSON_ITER(o->mapping));
+	for (size_t i = 0; i < n; i++)
+		has_commas = has_commas || guess_type(&v[i], o) == TYPE_NUMBER_COMMA;
 	for (size_t i = 0; i < n; i++) {
-		size_t k = 0;
+		enum import_type type = guess_type(&v[i], o);
+		json_t *wish;
 
-		while (k < NGUESSED && (v[i].types & (1u << guessed_types[k])) == 0)
-			k++;
-		if (k == NGUESSED || !v[i].has_cells)
+		/* the point of 1.200 is what it is in the other columns */
+		if (type == TYPE_NUMBER && has_commas && v[i].has_points &&
+		    v[i].fits[TYPE_NUMBER_COMMA] == v[i].cells)
+			type = TYPE_NUMBER_COMMA;
+		if (type == TYPE_TEXT)
 			continue;
-		json_t *wish = json_object();
-		json_set_str(wish, "type", import_type_names[guessed_types[k]]);
+		wish = json_object();
+		json_set_str(wish, "type", import_type_names[type]);
 		json_set(mapping, import_map_name(map, v[i].at).p, wish);
 	}
 	o->mapping = mapping;
@@ -289,18 +347,82 @@ static int guess_remember(struct db *db, struct arena *a, const struct task *t,
 	return 0;
 }
 
+/* ---- looking at the rows ---------------------------------------------------------------------- */
+
+/* The first rows: how many there were, or -1. */
+static int64_t guess_look(struct arena *a, const struct import_map *map, struct csv_reader *rd,
+    struct guess_column *v, size_t n, struct err *err)
+{
+	struct buf *scratch = buf_new(a, LIMIT_RECORD_BYTES);
+	struct csv_row row;
+	int64_t rows = 0;
+	int rc = 0;
+
+	while (rows < GUESS_ROWS && (rc = csv_reader_next(rd, &row, err)) == 1) {
+		rows++;
+		for (size_t i = 0; row.problem == NULL && i < n; i++) {
+			if (v[i].rank >= 0)
+				guess_see_key(a, &v[i], &row);
+			if (v[i].has_types)
+				guess_see_type(scratch, a, map, &v[i], &row);
+		}
+	}
+	return rc == -1 ? -1 : rows;
+}
+
+/* Most of its cells are of a type, and some are not. */
+static struct import_hint hint_of(const struct guess_column *c, const struct import_options *o)
+{
+	static const enum import_type types[] = {
+	    TYPE_NUMBER, TYPE_DATE, TYPE_NUMBER_COMMA, TYPE_DATE_DAY_FIRST};
+	struct import_hint hint = {.type = TYPE_TEXT, .cells = c->cells};
+
+	for (size_t k = 0; k < sizeof(types) / sizeof(types[0]) && c->has_types; k++) {
+		size_t fits = c->fits[types[k]];
+
+		if (fits < c->cells && fits * 100 >= c->cells * MOST_PERCENT &&
+		    (hint.type == TYPE_TEXT || c->cells - fits < hint.misfits) &&
+		    guess_is_sure(c, types[k], o))
+			hint = (struct import_hint){
+			    types[k], c->cells, c->cells - fits, c->misfits[types[k]]};
+	}
+	return hint;
+}
+
+int import_hints(struct arena *a, const struct csv_source *source, const struct import_options *o,
+    size_t n, struct import_hint **out, struct err *err)
+{
+	struct import_hint *hints = arena_zalloc(a, (n + 1) * sizeof(*hints));
+	struct guess_column *v = arena_array(a, n + 1, sizeof(*v));
+	struct import_map *map;
+	struct csv_reader *rd;
+	struct csv_row row;
+
+	*out = hints;
+	if (import_open(a, source, o, &rd, &map, &row, err) == -1)
+		return -1;
+	if (n == 0 || import_map_is_export(map))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		v[i] = guess_begin(a, map, i, true, NULL);
+	if (guess_look(a, map, rd, v, n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		hints[i] = hint_of(&v[i], o);
+	return 0;
+}
+
 int import_guess(struct db *db, struct arena *a, const struct csv_source *source,
     const struct task *t, struct import_options *o, struct err *err)
 {
 	bool is_person = str_is(t->resource_type, "contact") || str_is(t->resource_type, "lead");
-	struct buf *scratch = buf_new(a, LIMIT_RECORD_BYTES);
 	struct guess_column *v;
 	struct import_map *map;
 	struct csv_reader *rd;
 	struct csv_row row;
 	bool has_key;
-	size_t n, rows = 0;
-	int rc = 0;
+	int64_t rows;
+	size_t n;
 
 	if (import_open(a, source, o, &rd, &map, &row, err) == -1)
 		return -1;
@@ -313,16 +435,7 @@ int import_guess(struct db *db, struct arena *a, const struct csv_source *source
 	v = arena_array(a, n, sizeof(*v));
 	for (size_t i = 0; i < n; i++)
 		v[i] = guess_begin(a, map, i, has_key, o->mapping);
-	while (rows < GUESS_ROWS && (rc = csv_reader_next(rd, &row, err)) == 1) {
-		rows++;
-		for (size_t i = 0; row.problem == NULL && i < n; i++) {
-			if (v[i].rank >= 0)
-				guess_see_key(a, &v[i], &row);
-			if (v[i].types != 0)
-				guess_see_type(scratch, a, map, &v[i], &row);
-		}
-	}
-	if (rc == -1)
+	if ((rows = guess_look(a, map, rd, v, n, err)) == -1)
 		return -1;
 	if (rows > 0)
 		guess_choose_key(a, map, v, n, is_person, o);

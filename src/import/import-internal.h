@@ -3,8 +3,16 @@
 #define IMPORT_IMPORT_INTERNAL_H
 #include "import/import.h"
 
-enum import_type { TYPE_TEXT, TYPE_NUMBER, TYPE_BOOLEAN, TYPE_DATE, TYPE_JSON };
-#define IMPORT_TYPES 5
+enum import_type {
+	TYPE_TEXT,
+	TYPE_NUMBER,
+	TYPE_BOOLEAN,
+	TYPE_DATE,
+	TYPE_JSON,
+	TYPE_NUMBER_COMMA,  /* 1.200,50 */
+	TYPE_DATE_DAY_FIRST /* 31.12.2026 */
+};
+#define IMPORT_TYPES 7
 extern const char *const import_type_names[IMPORT_TYPES];
 
 /* What a column is for. Of foreign files all are data; ours (an export, error rows) have others. */
@@ -107,5 +115,18 @@ void import_outlook_show(const struct import_outlook *o, json_t *data);
 void import_cell_write_text(struct buf *b, struct str s);
 /* Appends a cell that is not blank as JSON of its type; false when it is none. */
 bool import_cell_write(struct buf *b, struct arena *a, enum import_type type, struct str cell);
+/* Does a cell that is of its type show that it can be of no other? "10,50" has a decimal comma, but
+ * "1,200" may be a thousand; "31/12/2026" has the day first, but "01/02/2026" may not. */
+bool import_cell_shows(enum import_type type, struct str cell);
+
+/* A column that is kept as text, though most of its cells are of a type. */
+struct import_hint {
+	enum import_type type; /* TYPE_TEXT: there is no such thing to tell */
+	size_t cells, misfits; /* that say something; that are not of the type */
+	const char *examples;  /* some of the misfits: line 4 "31.02.2026" */
+};
+/* Of the first n columns of the map, by the first rows of the file; in the arena. */
+int import_hints(struct arena *a, const struct csv_source *source, const struct import_options *o,
+    size_t n, struct import_hint **out, struct err *err);
 
 #endif

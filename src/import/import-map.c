@@ -42,7 +42,10 @@ static int column_type_parse(
 		}
 	}
 	return err_field(err, ERR_INVALID, "mapping",
-	    "of \"%.100s\": type must be text, number, boolean, date or json", c->name.p);
+	    "of \"%.100s\": type must be text, number, number_comma, boolean, date, date_day_first "
+	    "or "
+	    "json",
+	    c->name.p);
 }
 
 static int column_apply_wish(struct import_column *c, const json_t *wish, struct err *err)

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "connection/connection-pages.h"
 #include "html/chrome.h"
+#include "import/import-internal.h"
 #include "import/import-page-parts.h"
 #include "record/record-pages.h"
 
@@ -166,9 +167,10 @@ static void form_read_mapping(struct import_preview *p, struct import_options *o
 
 static json_t *choices_of_type(struct str now)
 {
-	static const char *const types[] = {"text", "number", "boolean", "date", "json", "skip"};
-	static const char *const labels[] = {
-	    "Text", "Number", "Yes or no", "Date", "JSON", "Leave out"};
+	static const char *const types[] = {
+	    "text", "number", "number_comma", "boolean", "date", "date_day_first", "json", "skip"};
+	static const char *const labels[] = {"Text", "Number", "Number, 1.200,50", "Yes or no",
+	    "Date", "Date, 31.12.2026", "JSON", "Leave out"};
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
@@ -202,6 +204,7 @@ static json_t *column_json(struct import_preview *p, size_t i, bool is_posted)
 	json_set_bool(o, "is_unnamed", import_map_is_unnamed(p->plain, i));
 	json_set_strn(o, "to", to);
 	json_set(o, "types", choices_of_type(type));
+	json_set_strn(o, "type", type);
 	json_set_bool(o, "is_key", is_posted ? form_has_key(p, i) : import_map_is_key(p->plain, i));
 	json_set_bool(o, "is_plain",
 	    !import_map_is_unnamed(p->plain, i) && !json_is_true(json_object_get(o, "is_key")) &&
@@ -233,6 +236,87 @@ static void columns_add_examples(json_t *columns, const struct csv_row *row)
 		    json_array_size(examples) < PREVIEW_EXAMPLES)
 			json_array_append_new(examples, import_cell_clipped(row->cells[i]));
 	}
+}
+
+/* "1 November 2026" */
+static const char *day_words(struct arena *a, int64_t at_us)
+{
+	static const char *const months[] = {"January", "February", "March", "April", "May", "June",
+	    "July", "August", "September", "October", "November", "December"};
+	struct civil c;
+
+	clock_civil(at_us, &c);
+	return arena_printf(a, "%d %s %d", c.day, months[c.month - 1], c.year);
+}
+
+/* "10,50 is 10.50": what a type that was chosen by the cells makes of one. */
+static const char *column_reading(struct arena *a, const json_t *column)
+{
+	struct str type = str_from(json_str(column, "type"));
+	bool is_date = str_is(type, import_type_names[TYPE_DATE_DAY_FIRST]);
+	struct buf *b = buf_new(a, LIMIT_RECORD_BYTES);
+	json_t *example;
+	size_t i;
+
+	if (!is_date && !str_is(type, import_type_names[TYPE_NUMBER_COMMA]))
+		return NULL;
+	json_array_each(json_object_get(column, "examples"), i, example) {
+		struct str cell = str_from(json_string_value(example)), value;
+		int64_t at_us;
+
+		buf_reset(b);
+		if (!import_cell_write(
+			b, a, is_date ? TYPE_DATE_DAY_FIRST : TYPE_NUMBER_COMMA, cell))
+			continue;
+		value = (struct str){b->p, b->len};
+		if (is_date && clock_parse_iso((struct str){value.p + 1, value.n - 2}, &at_us))
+			return arena_printf(a, "%s is %s", cell.p, day_words(a, at_us));
+		return arena_printf(a, "%s is %s", cell.p, b->p);
+	}
+	return NULL;
+}
+
+/* "2 of 20 are no date: line 4 …": of a column of texts that is nearly one of a type. */
+static const char *column_hint(struct arena *a, const json_t *column, const struct import_hint *h)
+{
+	bool is_date = h->type == TYPE_DATE || h->type == TYPE_DATE_DAY_FIRST,
+	     is_one = h->misfits == 1;
+	const char *label = "";
+	json_t *choice;
+	size_t i;
+
+	if (h->type == TYPE_TEXT || !str_is(str_from(json_str(column, "type")), "text") ||
+	    json_is_true(json_object_get(column, "is_key")))
+		return NULL;
+	json_array_each(json_object_get(column, "types"), i, choice)
+		if (str_is(str_from(json_str(choice, "value")), import_type_names[h->type]))
+			label = json_str(choice, "label");
+	return arena_printf(a,
+	    "%zu of %zu %s no %s: %s%s. So all are kept as text. With \"%s\" %s skipped, and "
+	    "listed "
+	    "to be corrected.",
+	    h->misfits, h->cells, is_one ? "is" : "are", is_date ? "date" : "number", h->examples,
+	    h->misfits > 2 ? ", …" : "", label, is_one ? "that row is" : "those rows are");
+}
+
+/* What is to be said beside the columns of their types. */
+static int columns_add_types(struct import_preview *p, json_t *columns, struct err *err)
+{
+	struct import_hint *hints;
+	size_t n = p->n < PREVIEW_COLUMNS ? p->n : PREVIEW_COLUMNS, k;
+	json_t *column;
+
+	if (import_hints(p->r->a, &p->source, &p->o, n, &hints, err) == -1)
+		return -1;
+	json_array_each(columns, k, column) {
+		const char *hint = column_hint(p->r->a, column, &hints[json_int(column, "index")]);
+
+		json_set_str(column, "hint", hint);
+		json_set_str(column, "reading", column_reading(p->r->a, column));
+		if (hint != NULL)
+			json_set_bool(column, "is_plain", false); /* not folded away */
+	}
+	return 0;
 }
 
 static void cells_add(json_t *cells, struct str label, struct str value)
@@ -291,7 +375,8 @@ static int preview_add_rows(struct import_preview *p, json_t *data, json_t *colu
 			json_array_append_new(rows, preview_row_json(p, &row, read.problem));
 	}
 	arena_free(a);
-	if (import_outlook_end(outlook, rc == -1 ? NULL : err) == -1 || rc == -1)
+	if (import_outlook_end(outlook, rc == -1 ? NULL : err) == -1 || rc == -1 ||
+	    columns_add_types(p, columns, err) == -1)
 		return -1;
 	import_outlook_show(outlook, data);
 	json_set_bool(data, "has_rows", outlook->rows > 0);

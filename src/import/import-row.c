@@ -27,9 +27,10 @@ struct row_writing {
 
 static const char *cell_problem(struct arena *a, const struct import_column *c, struct str cell)
 {
-	static const char *const nouns[] = {"text", "a number", "yes or no", "a date", "JSON"};
+	static const char *const nouns[] = {
+	    "text", "a number", "yes or no", "a date", "JSON", "a number", "a date"};
 	static const char *const examples[] = {
-	    "text", "1200.50", "yes", "2026-04-15", "{\"a\": 1}"};
+	    "text", "1200.50", "yes", "2026-04-15", "{\"a\": 1}", "1200,50", "15.04.2026"};
 	struct str s = utf8_trim(cell);
 
 	return arena_printf(a, "\"%.60s\" is not %s (column %.100s): write it like %s",

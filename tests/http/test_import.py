@@ -8,6 +8,8 @@ import os
 import re
 import uuid
 
+from urllib.parse import quote
+
 from harness import Browser, Instance, equal, has, here, problem, run, test, true, wait_until
 
 _account = None
@@ -464,6 +466,14 @@ def draft(b, resource_type, text, **fields):
     return answer.header("Location") if answer.status == 303 else answer
 
 
+def seen(b, resource_type, text):
+    """The preview of rows that are discarded then: an account may have so many drafts."""
+    at = draft(b, resource_type, text)
+    page = html.unescape(b.get(at).text)
+    b.post(at, {"action": "discard"})
+    return page
+
+
 def run_draft(b, at, **fields):
     """Runs a preview as it is shown, but for what is given: the address of its result."""
     page = b.get(at).text
@@ -613,6 +623,63 @@ def _():
     has(b.get(at).text, 'value="external_id,a"')
 
 
+def types_of(page):
+    return re.findall(r'name="type_\d+"[^>]*>.*?value="(\w+)" selected', page)
+
+
+@test("pages: numbers with a decimal comma and days before months are read so where the file shows it, and the page says so")
+def _():
+    b, t = browser(), kind()
+    at = draft(b, t, "external_id;amount;due;whole;slash;round\n1;10,50;01.11.2026;7;01/02/2026;1.200\n"
+                     "2;1.200,00;2.11.2026;8;03/04/2026;2.500\n3;-3;03.11.2026 14:30;9;05/06/2026;1\n")
+    page = html.unescape(b.get(at).text)
+    equal(types_of(page), ["text", "number_comma", "date_day_first", "number", "date_day_first", "number_comma"])
+    has(page, "10,50 is 10.50")
+    has(page, "01.11.2026 is 1 November 2026")
+    has(page, "01/02/2026 is 1 February 2026")
+    run_draft(b, at)
+    equal({k: r["data"] for k, r in records(t).items()}, {
+        "1": {"amount": 10.5, "due": "2026-11-01", "whole": 7, "slash": "2026-02-01", "round": 1200},
+        "2": {"amount": 1200, "due": "2026-11-02", "whole": 8, "slash": "2026-04-03", "round": 2500},
+        "3": {"amount": -3, "due": "2026-11-03T14:30:00Z", "whole": 9, "slash": "2026-06-05", "round": 1}})
+    o = account().api("GET", "/imports/" + run_draft(b, draft(b, t, "external_id;amount;due\n1;10,50;01.11.2026\n"), type_1="number_comma",
+                                                     type_2="date_day_first").rsplit("/", 1)[1]).json()
+    equal(counts(o), (1, 0, 0, 1, 0))
+    # without semicolons a cell must show it: 1,234 may be a thousand, 01/02/2026 a day of January
+    for cells, types in (('"1,234",01/02/2026', ["text", "text"]), ('"1,23",31/12/2026', ["number_comma", "date_day_first"]),
+                         ('"1.234,567",01.02.2026', ["number_comma", "date_day_first"]), ('"1,2,3",31.02.2026', ["text", "text"]),
+                         ('"1.23,5",1.2.26', ["text", "text"]), ('"0123,5",13.13.2026', ["text", "text"])):
+        equal(types_of(seen(b, kind(), "external_id,a,b\n1,%s\n" % cells))[1:], types, cells)
+    # one can say otherwise, also by API
+    at = draft(b, kind(), "external_id;amount\n1;10,50\n")
+    b.get(at)
+    page = html.unescape(b.post(at, {"to_1": "amount", "type_1": "number", "action": "check"}).text)
+    has(page, '"10,50" is not a number (column amount): write it like 1200.50')
+    b.post(at, {"action": "discard"})
+    t = kind()
+    send("external_id;n;d\n1;1.200,50;31/12/2026\n2;x;1.1.2026\n", t,
+         "&mapping=" + quote('{"n":{"type":"number_comma"},"d":{"type":"date_day_first"}}'))
+    equal({k: r["data"] for k, r in records(t).items()}, {"1": {"n": 1200.5, "d": "2026-12-31"}})
+
+
+@test("pages: a column of nearly nothing but dates or numbers says which cells keep it a text")
+def _():
+    b, t = browser(), kind()
+    rows = ["%d,%d,2026-01-%02d,%02d.02.2026,x%d" % (i, i, i, i, i) for i in range(1, 21)]
+    rows[2] = "3,abc,31.02.2026,31.02.2026,x"
+    rows[4] = "5,5,soon,05.02.2026,x"
+    page = seen(b, t, "external_id,amount,date,day,note\n" + "\n".join(rows) + "\n")
+    equal(types_of(page), ["text"] * 5)
+    has(page, '1 of 20 is no number: line 4 "abc". So all are kept as text. With "Number" that row is skipped, '
+              'and listed to be corrected.')
+    has(page, '2 of 20 are no date: line 4 "31.02.2026", line 6 "soon". So all are kept as text. With "Date" those rows are skipped')
+    has(page, '1 of 20 is no date: line 4 "31.02.2026". So all are kept as text. With "Date, 31.12.2026" that row is skipped')
+    equal(page.count("kept as text"), 3)
+    # too few are of it
+    page = seen(b, kind(), "external_id,amount\n1,1\n2,2\n3,x\n")
+    true("kept as text" not in page, "two of three")
+
+
 @test("pages: before it begins an import says what it will do, and then does just that")
 def _():
     b, t = browser(), kind()
@@ -642,12 +709,13 @@ def _():
     equal(counts(o), (152, 2, 3, 147, 0))
     # blank cells that clear, and a record too long to be compared
     send("external_id,long\nL,%s\n" % ("x" * 70000), t)
-    page = re.sub(r"</?b>", "", b.get(draft(b, t, "external_id,long\nL,y\n")).text)
+    page = re.sub(r"</?b>", "", seen(b, t, "external_id,long\nL,y\n"))
     has(page, "Records that change: up to 1. Records that stay as they are: at least 0.")
     at = draft(b, t, "external_id,n\n0,\n1,1\n")
     has(re.sub(r"</?b>", "", b.get(at).text), "Records that change: 0. Records that stay as they are: 2.")
     page = b.post(at, {"blank": "clear", "type_1": "text", "to_1": "n", "action": "check"}).text
     has(re.sub(r"</?b>", "", page), "Records that change: 1. Records that stay as they are: 1.")
+    b.post(at, {"action": "discard"})
 
 
 @test("pages: an import of nothing but new records is deleted as a whole, and nothing else with it")
