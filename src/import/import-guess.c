@@ -347,7 +347,7 @@ static int guess_remember(struct db *db, struct arena *a, const struct task *t,
 	return 0;
 }
 
-/* ---- looking at the rows ---------------------------------------------------------------------- */
+/* ---- looking at the rows ---------------------------------------------------------------- */
 
 /* The first rows: how many there were, or -1. */
 static int64_t guess_look(struct arena *a, const struct import_map *map, struct csv_reader *rd,
