@@ -125,19 +125,17 @@ static json_t *delivery_chip(const char *kind, const char *word)
 static json_t *delivery_chip_failed(const struct delivery_sum *sum)
 {
 	return sum->again_at != NULL ? delivery_chip("retrying", "Retrying")
-	       : sum->taken > 0      ? delivery_chip(LEAD_SYNC_PARTIAL, "Delivered")
+	       : sum->taken > 0      ? delivery_chip(LEAD_SYNC_PARTIAL, "Partly delivered")
 				     : delivery_chip(LEAD_SYNC_FAILED, "Failed");
 }
 
-/* How many destinations the word is of, where there are several: a bare 2/2 reads as a last try. */
+/* How many destinations the word is of, where it is not of all: a bare 2/2 reads as a last try. */
 static const char *chip_share(struct arena *a, const char *kind, const struct delivery_sum *sum)
 {
-	if (sum->n < 2)
+	if (sum->n < 2 || sum->taken == sum->n)
 		return NULL;
-	if (str_is(str_from(kind), LEAD_SYNC_SUCCESS))
-		return arena_printf(a, "to %zu of %zu", sum->taken, sum->n);
 	if (str_is(str_from(kind), LEAD_SYNC_PARTIAL))
-		return arena_printf(a, "to %zu of %zu only", sum->taken, sum->n);
+		return arena_printf(a, "to %zu of %zu", sum->taken, sum->n);
 	if (str_is(str_from(kind), LEAD_SYNC_PENDING))
 		return arena_printf(a, "to %zu of %zu", sum->waiting, sum->n);
 	return arena_printf(a, "at %zu of %zu",

@@ -9,8 +9,7 @@
 int lead_add_titles(struct req *r, json_t *rows, const char *key, struct err *err);
 int lead_add_title(struct req *r, json_t *lead, struct err *err); /* of one, by its "id" */
 /* Adds what lists of leads show to each of rows: title, connectionName, and "delivery", what became
- * of it in one chip: {kind, word, more, ratio, who, at, why}, null when there was no destination.
- */
+ * of it in one chip: {kind, word, share, who, at, why}, null when there was no destination. */
 int lead_page_rows(struct req *r, json_t *rows, struct err *err);
 /* The chip alone, of a row that has "destinations" and "syncStatus". */
 void lead_show_delivery(struct arena *a, json_t *row, struct str stage);

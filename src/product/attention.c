@@ -77,7 +77,7 @@ static int attention_add_counts(struct req *r, json_t *list, struct err *err)
 		if (n > 0)
 			attention_add(list,
 			    arena_printf(
-				r->a, "%s %s", count_text(r->a, n), n == 1 ? k->one : k->many),
+				r->a, "%s %s", count_text(r->a, n), plural(n, k->one, k->many)),
 			    k->href, k->action);
 	}
 	return 0;
@@ -264,14 +264,14 @@ size_t attention_badges(struct req *r, struct chrome_badge *out, size_t max)
 		if (dashboard_count_now(
 			r->app, r->a, &r->actor.account_id, k->metric, &count, &err) == -1)
 			goto out;
-		badge_add(out, &n, max, k->section, count, k->href, k->many);
+		badge_add(out, &n, max, k->section, count, k->href, plural(count, k->one, k->many));
 	}
 	if (actor_may(r, PERMIT(CONNECTIONS_VIEW))) {
 		if (dashboard_count_now(r->app, r->a, &r->actor.account_id,
 			DASHBOARD_CONNECTIONS_BAD, &count, &err) == -1)
 			goto out;
 		badge_add(out, &n, max, "connections", count, "/admin/connections",
-		    "connections have an error");
+		    plural(count, "connection has an error", "connections have an error"));
 	}
 out:
 	/* a page is shown without its badges rather than not at all */

@@ -90,7 +90,7 @@ def _():
         b.click("tbody tr:first-child .c-name a")
         wait_until(lambda: b.title.startswith(name), what="the lead's page")
         equal(b.text("h1"), name)
-        has(b.text("main"), "Delivered to")
+        has(b.text("main"), "Delivered")
         equal(complaints(b), [])
 
 

@@ -417,7 +417,7 @@ def _():
     wait_until(lambda: set(statuses(t, lead).values()) == {"success"}, 15, "the pushes")
     here().sql("UPDATE lead_deliveries SET status = 'pending' WHERE lead_id = %s AND account_id = %s AND connection_id = %s"
                % (row_id(lead["id"]), row_id(t.id), row_id(slow)))
-    has(text_of(b.get("/admin/leads")), "Sending to 1 of 2 : Newsletter")
+    has(text_of(b.get("/admin/leads")), "Sending to 1 of 2: Newsletter")
 
 
 @test("the list is filtered by destination, status, source, dates and the lead's words, by page and API alike")
@@ -482,7 +482,7 @@ def _():
     page = b.get("/admin/leads?status=partial")
     check_page(page)
     equal(page.text.count('class="chip chip-partial"'), 3)
-    has(text_of(page), "Delivered to 1 of 3 only : missing at Refuses, Fails")
+    has(text_of(page), "Partly delivered to 1 of 3: missing at Refuses, Fails")
     has(text_of(page), "Send all again")
     page = b.get("/admin/leads?status=failed")
     has(text_of(page), "3 more leads arrived at one destination and failed at another. See them")
@@ -533,7 +533,7 @@ def _():
         t.connect("custom_crm", {}, {"url": refuses.url}, name="Refuses")
         lead = t.new_lead(email=unique("adds") + "@example.com")
         wait_until(lambda: statuses(t, lead) == {"Takes": "success", "Down": "failed", "Refuses": "failed"}, 30, "the pushes")
-        has(text_of(b.get("/admin/leads")), "Delivered to 1 of 3 only : missing at Refuses; retrying Down")
+        has(text_of(b.get("/admin/leads")), "Partly delivered to 1 of 3: missing at Refuses; retrying Down")
 
 
 @test("a lead that another destination is still to get is not partly delivered; an event's page calls it as its list does")
