@@ -37,8 +37,8 @@ DB_STMT(connections_page,
 DB_STMT(connections_count,
     "SELECT COUNT(*) FROM connections WHERE account_id = ? AND (? IS NULL OR provider_type = ?)");
 DB_STMT(connection_names_of,
-    "SELECT id, name, provider_type, last_error FROM connections WHERE account_id = ?"
-    " LIMIT 10000");
+    "SELECT id, name, provider_type, last_error, last_used_at FROM connections"
+    " WHERE account_id = ? LIMIT 10000");
 DB_STMT(connection_insert,
     "INSERT INTO connections (id, account_id, provider_type, name, status, external_account_id,"
     " credentials, settings, last_error, last_used_at, created_at, updated_at, app_id, grant_id,"
@@ -492,6 +492,7 @@ int connection_names(
 		json_set_strn(o, "name", db_get_str(&rows, i, 1));
 		json_set_strn(o, "providerType", db_get_str(&rows, i, 2));
 		json_set_str(o, "lastError", db_get_text(&rows, i, 3));
+		json_set_time(o, "lastUsedAt", db_get_int(&rows, i, 4));
 		json_set(*out, uuid_dup(a, db_get_uuid(&rows, i, 0)), o);
 	}
 	return 0;

@@ -127,8 +127,8 @@ int connection_list_of(struct app *app, struct arena *a, const struct uuid *acco
     const struct provider *p, struct connection ***out, size_t *n, struct err *err);
 /* How many connections the account has to each provider that it has any to: {"stripe": 2}. */
 int connection_counts(struct req *r, json_t **out, struct err *err);
-/* {"name","providerType","lastError"} of each connection of the account by its id's text, as they
- * are stored now; arena-owned. */
+/* {"name","providerType","lastError","lastUsedAt"} of each connection of the account by its id's
+ * text, as they are stored now; arena-owned. */
 int connection_names(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
 /* Notes that a request, or a handshake, has verified for it: the first of each minute on each host,

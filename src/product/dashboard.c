@@ -251,7 +251,7 @@ static bool has_sandbox(const struct req *r)
 
 /* How far a newcomer is on the way from nothing to a lead that a destination has taken. */
 struct first_run {
-	const struct connection *to; /* the destination that one knows best of, or NULL */
+	const json_t *to; /* the destination that one knows best of, or NULL */
 	bool has_source, has_lead, has_success, has_failure, has_sandbox;
 	const json_t *leadless; /* a source whose calls make no leads, for want of a setting */
 };
@@ -275,18 +275,21 @@ static void dashboard_add_source_step(struct arena *a, json_t *steps, const stru
 }
 
 /* One that was called without an error is known better than one that was never called. */
-static int destination_known(const struct connection *c)
+static int destination_known(const json_t *c)
 {
-	return c == NULL ? 0 : c->last_used_us == 0 ? 1 : c->last_error != NULL ? 2 : 3;
+	return c == NULL                           ? 0
+	       : json_str(c, "lastUsedAt") == NULL ? 1
+	       : json_str(c, "lastError") != NULL  ? 2
+						   : 3;
 }
 
-static const char *dashboard_destination_words(struct arena *a, const struct connection *to)
+static const char *dashboard_destination_words(struct arena *a, const json_t *to)
 {
 	const int known = destination_known(to);
 
 	if (known != 1 && known != 2)
 		return "Any CRM that takes leads over HTTP.";
-	return arena_printf(a, "%s is set up%s.", to->name,
+	return arena_printf(a, "%s is set up%s.", json_str(to, "name"),
 	    known == 2 ? ", but the last call to it failed"
 		       : ". Nothing was sent to it yet, so it is not known whether it works");
 }
@@ -331,18 +334,35 @@ static int dashboard_find_source(struct req *r, struct first_run *first, struct 
 	return 0;
 }
 
+/* By what is stored now: what jobs go by may be a moment old. */
+static int dashboard_find_destination(struct req *r, struct first_run *first, struct err *err)
+{
+	struct connection **to;
+	json_t *stored;
+	size_t n;
+
+	if (connection_list_destinations(r->app, r->a, &r->actor.account_id, &to, &n, err) == -1 ||
+	    connection_names(r->app, r->a, &r->actor.account_id, &stored, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		const json_t *c = json_object_get(stored, uuid_dup(r->a, to[i]->id));
+
+		if (destination_known(c) > destination_known(first->to))
+			first->to = c;
+	}
+	return 0;
+}
+
 static int dashboard_add_connections(struct req *r, json_t *data, struct err *err)
 {
 	struct first_run first = {.has_lead = json_array_size(json_object_get(data, "leads")) > 0,
 	    .has_sandbox = has_sandbox(r)};
-	struct connection **to;
 	json_t *rows, *row;
-	size_t i, nto;
+	size_t i;
 
 	if (dashboard_connections(r->app, r->a, &r->actor.account_id, &rows, err) == -1 ||
 	    connections_tell_states(r, rows, err) == -1 ||
-	    connection_list_destinations(r->app, r->a, &r->actor.account_id, &to, &nto, err) ==
-		-1 ||
+	    dashboard_find_destination(r, &first, err) == -1 ||
 	    dashboard_first_pushes(r->app, r->a, &r->actor.account_id, &first.has_success,
 		&first.has_failure, err) == -1 ||
 	    dashboard_find_source(r, &first, err) == -1)
@@ -358,9 +378,6 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 			connection_tell_error(r->a, row, "It", json_str(row, "lastError"));
 		connection_link_credentials(r, row, json_str(row, "id"));
 	}
-	for (i = 0; i < nto; i++)
-		if (destination_known(to[i]) > destination_known(first.to))
-			first.to = to[i];
 	provider_label_rows(r->app, rows);
 	json_set(data, "connections", json_incref(rows));
 	dashboard_add_steps(r->a, data, &first);

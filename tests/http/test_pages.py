@@ -468,7 +468,7 @@ def _():
         lead = t.new_lead(email="refused@example.com")
         wait_until(lambda: t.get("/leads/" + lead["id"])["syncStatus"] == "failed", 20, "the refusal")
         equal([kind for kind, _ in steps()], ["", "done", "done", ""])
-        has(steps()[3][1], "A destination refused it")
+        has(steps()[3][1], "A destination did not take it")
         crm.default = (201, b'{"id":"1"}')
         t.new_lead(email="taken@example.com")
         wait_until(lambda: "From nothing to your first" not in b.get("/admin/dashboard").text, 20, "one has arrived, by hand")
