@@ -174,12 +174,21 @@ static const char *parse_words(const json_error_t *e)
 	return "this is not JSON";
 }
 
+#define PARSE_FAILED "JSON: " /* what its errors begin with */
+
+const char *json_parse_reason(const struct err *err)
+{
+	return strncmp(err->msg, PARSE_FAILED, strlen(PARSE_FAILED)) == 0
+		   ? err->msg + strlen(PARSE_FAILED)
+		   : err->msg;
+}
+
 static int parse_fail(struct err *err, const json_error_t *e)
 {
 	if (e->line < 1 || e->column < 0)
-		return err_set(err, ERR_MALFORMED, "JSON: %s", parse_words(e));
-	return err_set(
-	    err, ERR_MALFORMED, "JSON: line %d, column %d: %s", e->line, e->column, parse_words(e));
+		return err_set(err, ERR_MALFORMED, PARSE_FAILED "%s", parse_words(e));
+	return err_set(err, ERR_MALFORMED, PARSE_FAILED "line %d, column %d: %s", e->line,
+	    e->column, parse_words(e));
 }
 
 /* NULL with *e. */
@@ -206,11 +215,11 @@ static int text_check(struct str text, struct text_scan_found *found, struct err
 {
 	*found = text_scan(text, NULL);
 	if (found->depth > LIMIT_JSON_DEPTH)
-		return err_set(
-		    err, ERR_MALFORMED, "JSON: nested deeper than %u levels", LIMIT_JSON_DEPTH);
+		return err_set(err, ERR_MALFORMED, PARSE_FAILED "nested deeper than %u levels",
+		    LIMIT_JSON_DEPTH);
 	if (found->has_nul)
 		return err_set(
-		    err, ERR_MALFORMED, "JSON: the escape \\u0000, which no text may have");
+		    err, ERR_MALFORMED, PARSE_FAILED "the escape \\u0000, which no text may have");
 	return 0;
 }
 
@@ -221,12 +230,12 @@ static json_t *strict_parse(struct arena *a, struct str text, size_t most, struc
 	json_t *value;
 
 	if (text.n > most) {
-		err_set(err, ERR_LIMIT, "JSON: longer than %zu bytes", most);
+		err_set(err, ERR_LIMIT, PARSE_FAILED "longer than %zu bytes", most);
 		return NULL;
 	}
 	/* The parser skips one after a number. */
 	if (text.n && memchr(text.p, '\0', text.n)) {
-		err_set(err, ERR_MALFORMED, "JSON: a NUL byte");
+		err_set(err, ERR_MALFORMED, PARSE_FAILED "a NUL byte");
 		return NULL;
 	}
 	if (text_check(text, &found, err))

@@ -33,6 +33,8 @@ double json_double(const json_t *value); /* of a number, else 0 */
  * become reals that keep their digits. The arena owns it. NULL and ERR_MALFORMED with line, column,
  * reason (never a piece of the text); ERR_LIMIT when it is too long. */
 json_t *json_parse(struct arena *a, struct str text, struct err *err);
+/* Of such an error: where and why, for a sentence that has named what was read already. */
+const char *json_parse_reason(const struct err *err);
 /* The same for what genuine senders write and a strict reader refuses: byte-order marks fall,
  * UTF-16 is read; half a surrogate pair, \u0000, a NUL, and bytes that are no UTF-8 become U+FFFD;
  * raw control characters in texts stay; of doubled keys the last counts. *repairs says which of

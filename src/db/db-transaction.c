@@ -2,7 +2,7 @@
  *
  *	begin ──> body ──0──> commit ──> hooks run ──> 0
  *	  ^         └──-1──> rollback ──ERR_RETRY──> pause ──┐
- *	  └──────────────── up to DB_TRIES ─────────┘   any other error: -1
+ *	  └────────────────── up to DB_TRIES ────────────────┘   any other error: -1
  *
  * A deadlock, a lock time-out or a Galera certification failure is ordinary under load. Only the
  * whole body can be repeated then, since what it read may have changed. A commit that fails in

@@ -119,6 +119,7 @@ static bool is_plain_path(const char *path)
 
 struct type_field {
 	const char *path, *word; /* word: its last step */
+	const char *words;       /* what people call it, once it was chosen */
 	const char *example;
 	const char *values[SAMPLES]; /* what the newest records have there; NULL: nothing */
 	size_t depth, order;
@@ -334,12 +335,12 @@ static const char *field_words(struct arena *a, const struct type_field *f)
 static const char *field_label(
     struct arena *a, const struct type_fields *all, const struct type_field *f)
 {
-	const char *words = field_words(a, f);
+	const char *words = f->words;
 	bool is_alone = true;
 	struct str cut;
 
 	for (const struct type_field *other = all->v; other < f && is_alone; other++)
-		is_alone = strcasecmp(field_words(a, other), words) != 0;
+		is_alone = strcasecmp(other->words, words) != 0;
 	if (!is_alone)
 		words = arena_printf(a, "%s (%s)", words, f->path);
 	if (f->example == NULL || *f->example == '\0')
@@ -380,6 +381,8 @@ static int fields_choose(
 	if (n > 1)
 		qsort(f->v, n, sizeof(*f->v), field_by_use);
 	f->n = n < FIELDS_MOST ? n : FIELDS_MOST;
+	for (size_t i = 0; i < f->n; i++)
+		f->v[i].words = field_words(f->a, &f->v[i]);
 	return 0;
 }
 

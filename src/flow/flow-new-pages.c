@@ -76,7 +76,7 @@ static const char *import_read(struct req *r, struct str text, struct flow *f)
 	struct draft d;
 
 	if (v == NULL)
-		return arena_printf(r->a, "this is no JSON: %s", err.msg);
+		return arena_printf(r->a, "this cannot be read, see %s", json_parse_reason(&err));
 	name = json_str(v, "name");
 	about = json_str(v, "description");
 	steps = json_object_get(v, "steps");

@@ -352,18 +352,6 @@ int flow_page_test(struct req *r)
 	return test_page(&t, 200, NULL, false);
 }
 
-/* Where it is wrong and how, each said once. */
-static const char *json_wrong(struct arena *a, const char *msg)
-{
-	static const char all[] = ": this is not JSON";
-	struct str why = str_from(msg + (str_starts(str_from(msg), "JSON: ") ? 6 : 0));
-
-	if (why.n > sizeof(all) - 1 &&
-	    memcmp(why.p + why.n - (sizeof(all) - 1), all, sizeof(all) - 1) == 0)
-		why.n -= sizeof(all) - 1;
-	return arena_printf(a, "This cannot be read as JSON, see %.*s", (int)why.n, why.p);
-}
-
 /* The payload of the form: that of the record that was chosen, or the pasted one; NULL: t->wrong.
  */
 static json_t *payload_asked(struct testing *t)
@@ -377,7 +365,8 @@ static json_t *payload_asked(struct testing *t)
 		v = json_parse(r->a, text, &err);
 		if (json_is_object(v) && text.n <= PAYLOAD_BYTES)
 			return v;
-		t->wrong = v == NULL ? json_wrong(r->a, err.msg)
+		t->wrong = v == NULL ? arena_printf(r->a, "This cannot be read, see %s",
+					   json_parse_reason(&err))
 				     : "This must be a JSON object, such as {\"email\": "
 				       "\"ann@example.com\"}, of at most 64 KiB";
 		return NULL;

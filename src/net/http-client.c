@@ -54,9 +54,9 @@ struct waiter {
 
 TAILQ_HEAD(waiters, waiter);
 
-/* One exchange with one server; lives on its caller's stack until it is done. */
 #define REFUSAL_BYTES (64u * 1024u) /* of a refusal that is too large */
 
+/* One exchange with one server; lives on its caller's stack until it is done. */
 struct transfer {
 	struct http_client *client;
 	const struct http_call *call;
@@ -187,10 +187,12 @@ static size_t curl_on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 
+	bool is_too_large = body_is_announced_too_large(t);
+
 	n *= size;
-	if (!body_is_announced_too_large(t))
+	if (!is_too_large)
 		buf_add(t->body, p, n);
-	if (body_is_announced_too_large(t) || !buf_ok(t->body)) {
+	if (is_too_large || !buf_ok(t->body)) {
 		t->is_body_over = true;
 		return 0; /* curl takes a short count as a failed write */
 	}

@@ -362,10 +362,12 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 
 	if (dashboard_connections(r->app, r->a, &r->actor.account_id, &rows, err) == -1 ||
 	    connections_tell_states(r, rows, err) == -1 ||
-	    dashboard_find_destination(r, &first, err) == -1 ||
 	    dashboard_first_pushes(r->app, r->a, &r->actor.account_id, &first.has_success,
-		&first.has_failure, err) == -1 ||
-	    dashboard_find_source(r, &first, err) == -1)
+		&first.has_failure, err) == -1)
+		return -1;
+	/* once one has arrived nobody is shown the steps */
+	if (!first.has_success && (dashboard_find_source(r, &first, err) == -1 ||
+				      dashboard_find_destination(r, &first, err) == -1))
 		return -1;
 	json_array_each(rows, i, row) {
 		const struct provider *p =

@@ -22,7 +22,7 @@ extern const struct word lead_sync_statuses[];
 
 /* Of each status the newest so many deliveries are looked at, whether another try is to come or
  * not: no more than that is read, however many failed. */
-#define LEADS_MISSED_MOST 2000
+#define LEADS_MISSED_MOST 2000 /* the LIMIT below */
 #define LEADS_MISSED_OF(status)                                                                    \
 	"(SELECT lead_id, status, next_at FROM lead_deliveries"                                    \
 	" FORCE INDEX (lead_deliveries_status) WHERE account_id = ? AND status = '" status         \

@@ -383,7 +383,7 @@ def _():
     page = html.unescape(p.last.text)
     has(page, "Of the last 2 records 1 would go through, 1 would end at a filter, 0 would fail.")
     p.send(flow + "/test", 422, act="try", payload="{no json")
-    has(html.unescape(p.last.text), "This cannot be read as JSON, see line 1, column ")
+    has(html.unescape(p.last.text), "This cannot be read, see line 1, column ")
     true("this is not JSON" not in p.last.text, "said once")
     equal(p.fields()["payload"], "{no json")
     p.send(flow + "/test", 422, act="try", payload="[1]")
@@ -672,7 +672,7 @@ def _():
     equal(ended(p.send(flow + "/run", payload='{"name": "own"}'))["steps"][0]["output"]["value"], "OWN")
     p.see(flow + "/run")
     p.send(flow + "/run", 422, payload="{no json")
-    has(html.unescape(p.last.text), "This cannot be read as JSON, see line 1, column ")
+    has(html.unescape(p.last.text), "This cannot be read, see line 1, column ")
     true("this is not JSON" not in p.last.text, "said once")
 
     CustomWebhook(t, resourceType="order")({"id": "o-7", "name": "hooked"})
@@ -690,7 +690,7 @@ def _():
     flow = branchy(p, t)
     kept = p.get(flow + "/export")
     equal(kept.status, 200)
-    for wrong, text in (("", "choose a file"), ("{", "no JSON"), ("{}", "no flow that was exported"),
+    for wrong, text in (("", "choose a file"), ("{", "cannot be read, see line 1, column "), ("{}", "no flow that was exported"),
                         (json.dumps({"connectFlow": 1, "name": "x", "steps": [{"kind": "teleport"}]}), "there is no kind")):
         p.see("/admin/flows/new")
         p.post("/admin/flows/import", {"flow": wrong})
