@@ -264,6 +264,9 @@ static int request_next(struct fcgi_worker *w)
 
 	if (fd == -1)
 		return -1;
+	/* Reading from a socket that has a limit of time is broken off by any signal, and libfcgi
+	 * takes that for the end: a reload would lose the request. */
+	process_hold_signals(true);
 	w->is_read_to_end = false;
 	w->r = NULL;
 	patience_reset(w);
@@ -429,10 +432,10 @@ int server_run(struct server *s, uint64_t max_requests)
 	if (worker_start(&w, s) == -1)
 		return -1;
 	while ((max_requests == 0 || served < max_requests) && (got = request_next(&w)) >= 0) {
-		if (got == 0)
-			continue;
-		worker_serve(&w);
-		served++;
+		if (got == 1)
+			worker_serve(&w);
+		served += (uint64_t)got;
+		process_hold_signals(false);
 	}
 	arena_free(w.a);
 	buf_fini(&w.head);

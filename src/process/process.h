@@ -62,6 +62,9 @@ bool process_is_stopping(void);
  * about to block fails instead, and interrupted calls are restarted: a request in hand sees nothing
  * of it. */
 void process_stop_signals(int listen_fd);
+/* Holds TERM, USR1 and HUP back while something must not be broken off, such as reading from a
+ * socket that has a limit of time, which no flag restarts. process_is_stopping knows of them. */
+void process_hold_signals(bool hold);
 /* From now on HUP makes the log go over to a new file of its name and nothing else: interrupted
  * calls are restarted where the system can. */
 void process_log_signal(void);

@@ -22,9 +22,29 @@ static void on_stop_signal(int sig)
 	errno = saved;
 }
 
+static bool is_held;
+
+/* One that is held back has been told all the same. */
 bool process_is_stopping(void)
 {
+	sigset_t pending;
+
+	if (is_held && sigpending(&pending) == 0 &&
+	    (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGUSR1)))
+		return true;
 	return stopping != 0;
+}
+
+void process_hold_signals(bool hold)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGHUP);
+	is_held = hold;
+	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
 void process_stop_signals(int listen_fd)

@@ -2,6 +2,7 @@
 """kill -9 of every part at the worst moment, reload under load, starts that must not happen. What was acknowledged is
 there afterwards, once."""
 # The usual build alone: kills, and what starts anew.
+import fcntl
 import html
 import itertools
 import json
@@ -9,8 +10,11 @@ import os
 import random
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 
@@ -64,6 +68,11 @@ def kill_part(name):
     """One of ./dev's processes and, of a master, its children."""
     children = product.children(name) if name in ("fcgi", "cron") else []
     kill(product.pid(name), *children)
+
+
+def reading_of(s):
+    """Bytes that were sent by s and not read by the other side yet."""
+    return struct.unpack("i", fcntl.ioctl(s, termios.TIOCOUTQ, b"\0" * 4))[0]
 
 
 def ready():
@@ -434,6 +443,49 @@ def _():
     has(html.unescape(sent.text), "What you sent was not saved: go back in your browser, your entries are still there.")
     true("Try again</a>" not in sent.text, "a link would send nothing")
     wait_until(lambda: b.get("/admin/dashboard").status == 200, what="the page when the database is back")
+
+
+def fastcgi_pieces(path, body, headers):
+    """A POST as a web server sends it, in its three pieces: half of the head, the rest of it with half of the body, and
+    the rest."""
+    def record(kind, content):
+        return struct.pack(">BBHHBB", 1, kind, 1, len(content), 0, 0) + content
+
+    names = {"REQUEST_METHOD": "POST", "REQUEST_URI": path, "SCRIPT_NAME": path, "QUERY_STRING": "", "HTTP_HOST": "127.0.0.1",
+             "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1", "CONTENT_LENGTH": str(len(body)),
+             **{"HTTP_" + k.upper().replace("-", "_"): v for k, v in headers.items()},
+             "CONTENT_TYPE": headers.get("Content-Type", "application/json")}
+    params = b"".join(struct.pack("BB", len(k), len(v)) + k.encode() + v.encode() if len(v) < 128 else
+                      struct.pack(">BI", len(k), len(v) | 1 << 31) + k.encode() + v.encode() for k, v in names.items())
+    head = record(1, struct.pack(">HB5x", 1, 0)) + record(4, params) + record(4, b"")
+    rest = record(5, body) + record(5, b"")
+    return head[:10], head[10:] + rest[:len(rest) // 2], rest[len(rest) // 2:]
+
+
+@test("HUP amid the head of a request, and amid its body: both are answered, by the workers that had them")
+def _():
+    _, m, _ = scene()
+    id_ = new_lead_id()
+    raw = m.body(id_)
+    for sent in (1, 2):     # pieces before the HUP
+        pieces = fastcgi_pieces(m.path, raw, m.headers(raw))
+        old = set(pids("worker"))
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(20)
+            s.connect(os.path.join(product.state, "run", "fcgi.sock"))
+            for piece in pieces[:sent]:
+                s.sendall(piece)
+            # it is in hand when what was sent has been read
+            wait_until(lambda: reading_of(s) == 0, 10, "a worker that reads it")
+            product.kill("fcgi", signal.SIGHUP)
+            wait_until(lambda: len(set(pids("worker")) - old) >= 3, 20, "new workers")
+            for piece in pieces[sent:]:
+                s.sendall(piece)
+            answer = b""
+            while piece := s.recv(65536):
+                answer += piece
+        has(answer, b"200 OK", sent)
+        wait_until(lambda: len(pids("worker")) == 4 and not old & set(pids("worker")), 20, "the old ones to leave")
 
 
 @test("HUP under load: no request fails, and the workers are new")
